@@ -1,0 +1,117 @@
+# libxdna: one makefile. `make help` lists the targets.
+#
+# A library is a set of folders; a program is a file or folder of tools/; a suite is a folder of
+# tests/. The three tables below say what each consists of and links; the rest is rules over them.
+# A row whose sources do not exist yet is an error, so rows arrive together with their code.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+.DEFAULT_GOAL := all
+
+# --- variants --------------------------------------------------------------------------------
+# SANITIZE=1 builds everything a second time with ASan and UBSan, FUZZ=1 a third time with clang
+# and libFuzzer, each in a folder of its own.
+ROOT_BUILD ?= build
+SYSROOT    := $(ROOT_BUILD)/sysroot/usr/include
+CXX        := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+AR         := $(if $(filter default,$(origin AR)),ar,$(AR))
+OPTIMIZE   ?= -O2 -g
+ifdef FUZZ
+BUILD    := $(ROOT_BUILD)/fuzz
+CXX      := clang++
+VARIANT  := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+else ifdef SANITIZE
+BUILD    := $(ROOT_BUILD)/sanitize
+VARIANT  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS  += -static-libasan -static-libubsan
+else
+BUILD    := $(ROOT_BUILD)
+VARIANT  := $(OPTIMIZE)
+endif
+
+VERSION  := 0.1.0
+SONAME   := libxdna.so.0
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
+INCDIR   ?= $(PREFIX)/include
+
+WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual \
+            -Wcast-qual -Wformat=2 -Wundef -Wmissing-declarations -Wno-missing-field-initializers
+CPPFLAGS += -Iinclude -I. $(if $(wildcard $(SYSROOT)/drm/amdxdna_accel.h),-isystem $(SYSROOT) \
+            -isystem $(SYSROOT)/x86_64-linux-gnu) -DXDNA_VERSION='"$(VERSION)"'
+CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
+LDFLAGS  += -pthread
+
+# --- libraries: name, folders -----------------------------------------------------------------
+LIBRARIES := xdna
+xdna.folders := libxdna
+
+# --- programs: name, libraries in link order, packages ------------------------------------------
+PROGRAMS :=
+
+# --- test suites: folder under tests/, libraries in link order ----------------------------------
+# Each folder is one GoogleTest program, build/tests/<folder with dashes>.
+SUITES :=
+
+# --- packages -----------------------------------------------------------------------------------
+pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)
+pkg.libdrm.libs   := $(shell pkg-config --libs libdrm 2>/dev/null)
+CPPFLAGS += $(subst -I,-isystem ,$(pkg.libdrm.cflags))
+
+# --- rules --------------------------------------------------------------------------------------
+Q := $(if $(V),,@)
+quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)';)
+
+sources  = $(sort $(foreach d,$(1),$(wildcard $(d)/*.cpp)))
+objects  = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
+archive  = $(patsubst %,$(BUILD)/lib/lib%.a,$(1))
+tool_sources = $(or $(wildcard tools/$(1).cpp),$(call sources,tools/$(1)))
+suite_name   = $(subst /,-,$(1))
+
+ALL_LIBS     := $(call archive,$(LIBRARIES))
+ALL_PROGRAMS := $(PROGRAMS:%=$(BUILD)/bin/%)
+ALL_SUITES   := $(foreach s,$(SUITES),$(BUILD)/tests/$(call suite_name,$(s)))
+
+.PHONY: all
+all: $(ALL_LIBS) $(ALL_PROGRAMS) ## build the libraries, programs and kernels
+
+$(BUILD)/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+define library_rule
+$(call archive,$(1)): $(call objects,$(call sources,$($(1).folders)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(call quiet,AR,$$@)$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LIBRARIES),$(eval $(call library_rule,$(l))))
+
+define program_rule
+$(BUILD)/bin/$(1): $(call objects,$(call tool_sources,$(1))) $(call archive,$($(1).libs))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $($(1).ldlibs)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+define suite_rule
+$(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1))) $(call archive,$($(1).libs))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $($(1).ldlibs) -lgtest -lgtest_main
+endef
+$(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
+
+.PHONY: setup
+setup: ## install what is missing (Debian packages; newer headers into build/sysroot)
+	$(Q)scripts/setup $(ROOT_BUILD)
+
+.PHONY: clean
+clean: ## remove what was built (the sysroot stays)
+	rm -rf $(filter-out $(ROOT_BUILD)/sysroot,$(wildcard $(ROOT_BUILD)/*))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{ printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
