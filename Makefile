@@ -51,8 +51,13 @@ xdna.folders := libxdna
 PROGRAMS :=
 
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
-# Each folder is one GoogleTest program, build/tests/<folder with dashes>.
+# Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
+# runs behind, such as the virtual NPU.
 SUITES :=
+
+# --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
+CHECKS := format
+format.command := scripts/check-format
 
 # --- packages -----------------------------------------------------------------------------------
 pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)
@@ -101,6 +106,36 @@ $(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1)
 	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $($(1).ldlibs) -lgtest -lgtest_main
 endef
 $(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
+
+run_suites = $(foreach s,$(SUITES),'$(call suite_name,$(s))=$($(s).run) $(BUILD)/tests/$(call suite_name,$(s))')
+run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')
+
+.PHONY: suites
+suites: all $(ALL_SUITES)
+
+.PHONY: check
+check: suites ## the fast tests, without a virtual machine
+	$(Q)tests/run $(run_suites) $(run_checks)
+
+.PHONY: check-sanitize
+check-sanitize:
+	$(Q)$(MAKE) SANITIZE=1 suites
+	$(Q)$(MAKE) SANITIZE=1 run-suites
+
+.PHONY: run-suites
+run-suites:
+	$(Q)tests/run $(run_suites)
+
+.PHONY: test
+test: setup ## every test, after setting up this machine
+	$(Q)$(MAKE) check
+	@echo 'the same suites under AddressSanitizer and UndefinedBehaviorSanitizer:'
+	$(Q)$(MAKE) check-sanitize
+
+.PHONY: lint
+lint: ## clang-format and clang-tidy over every source
+	$(Q)scripts/check-format
+	$(Q)scripts/check-tidy $(CPPFLAGS) -std=c++20
 
 .PHONY: setup
 setup: ## install what is missing (Debian packages; newer headers into build/sysroot)
