@@ -44,8 +44,9 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna
+LIBRARIES := xdna image
 xdna.folders := libxdna
+image.folders := libxdna/image
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
 PROGRAMS :=
@@ -53,7 +54,8 @@ PROGRAMS :=
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES :=
+SUITES := unit/image
+unit/image.libs := image
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
