@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace xdna::emu {
 
@@ -85,10 +87,21 @@ class File {
     /// mmap() of `length` bytes at file offset `offset`. Returns 0 or a negative errno.
     virtual int mmap(Caller& caller, uint64_t offset, uint64_t length, int prot, int flags,
                      Mapping& out) = 0;
-    /// The mapping of `offset` now stands at `address` in the process `pid` / has gone there
-    /// (munmap, mremap, exec, exit). A range may cover part of, or several, mappings.
+    /// The mapping of `offset` now stands at `address` in the process `pid`: after mmap() above,
+    /// or at a new place after mremap() or fork().
     virtual void mapped(pid_t pid, uint64_t offset, uint64_t address, uint64_t length) = 0;
+    /// It has gone there (munmap, mremap, exec, exit). A range may cover part of, or several,
+    /// mappings, of any file of the process. As in the kernel, waits for commands in flight that
+    /// list a BO of the range; the whole address space (0, UINT64_MAX: exec, exit) does not wait.
     virtual void unmapped(pid_t pid, uint64_t address, uint64_t length) = 0;
+};
+
+/// A line of the device's log, as dmesg would show it.
+struct LogLine {
+    enum class Level { kDebug, kInfo, kWarning, kError };
+    Level level = Level::kInfo;
+    uint64_t time_us = 0;  ///< CLOCK_MONOTONIC
+    std::string text;
 };
 
 /// One NPU with its driver.
@@ -100,13 +113,24 @@ class Driver {
         /// Module parameters, as the driver's.
         unsigned tdr_timeout_ms = 2000;
         bool force_iova = false;
+        /// False is the driver's force_cmdlist=0: single commands go out without a chain.
+        bool force_cmdlist = true;
+        /// Time without use after which the device is suspended (the driver's is fixed).
+        unsigned autosuspend_delay_ms = 5000;
+        /// Gets each line of the device's log as it is written, from any thread; it must not call
+        /// into the driver. The driver keeps the last lines whether or not this is set.
+        std::function<void(const LogLine&)> log;
     };
 
+    /// Throws std::invalid_argument that names the device when it is not modelled.
     static std::unique_ptr<Driver> create(const Options& options);
     virtual ~Driver() = default;
 
     /// open() of the node: 0 and `out`, or a negative errno.
     virtual int open(Caller& caller, std::unique_ptr<File>& out) = 0;
+
+    /// The newest lines of the device's log, oldest first.
+    virtual std::vector<LogLine> log() const = 0;
 };
 
 }  // namespace xdna::emu
