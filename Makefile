@@ -38,15 +38,16 @@ INCDIR   ?= $(PREFIX)/include
 
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual \
             -Wcast-qual -Wformat=2 -Wundef -Wmissing-declarations -Wno-missing-field-initializers
-CPPFLAGS += -Iinclude -I. $(if $(wildcard $(SYSROOT)/drm/amdxdna_accel.h),-isystem $(SYSROOT) \
+CPPFLAGS += -Iinclude -I. -I$(ROOT_BUILD)/gen $(if $(wildcard $(SYSROOT)/drm/amdxdna_accel.h),-isystem $(SYSROOT) \
             -isystem $(SYSROOT)/x86_64-linux-gnu) -DXDNA_VERSION='"$(VERSION)"'
 CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image
+LIBRARIES := xdna image isa
 xdna.folders := libxdna
 image.folders := libxdna/image
+isa.folders := kernels/isa
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
 PROGRAMS :=
@@ -54,8 +55,9 @@ PROGRAMS :=
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES := unit/image
+SUITES := unit/image unit/isa
 unit/image.libs := image
+unit/isa.libs := isa
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
@@ -83,7 +85,14 @@ ALL_SUITES   := $(foreach s,$(SUITES),$(BUILD)/tests/$(call suite_name,$(s)))
 .PHONY: all
 all: $(ALL_LIBS) $(ALL_PROGRAMS) ## build the libraries, programs and kernels
 
-$(BUILD)/obj/%.o: %.cpp
+# --- generated tables ----------------------------------------------------------------------------
+# The AIE2 instruction table, compiled from text; the same for every variant.
+GENERATED := $(ROOT_BUILD)/gen/isa/names.inc
+
+$(ROOT_BUILD)/gen/isa/names.inc: kernels/isa/generate.py $(wildcard kernels/isa/table/*.tsv)
+	$(call quiet,GEN,$(@D))python3 kernels/isa/generate.py kernels/isa/table $(@D)
+
+$(BUILD)/obj/%.o: %.cpp | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
@@ -135,7 +144,7 @@ test: setup ## every test, after setting up this machine
 	$(Q)$(MAKE) check-sanitize
 
 .PHONY: lint
-lint: ## clang-format and clang-tidy over every source
+lint: $(GENERATED) ## clang-format and clang-tidy over every source
 	$(Q)scripts/check-format
 	$(Q)scripts/check-tidy $(CPPFLAGS) -std=c++20
 
