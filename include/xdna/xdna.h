@@ -306,7 +306,7 @@ XDNA_API int xdna_cmd_submit(struct xdna_cmd* cmd);
 /** Waits until the submitted command has ended, at most `timeout_ns` (negative: for ever, 0: only
  * looks). At most one system call.
  * @retval 0 completed   @retval -ETIME still running: wait again
- * @retval -EIO ended otherwise: xdna_cmd_result() and xdna_error_message() say how
+ * @retval -EIO ended otherwise: xdna_cmd_get_result() and xdna_error_message() say how
  * @retval -EINVAL never submitted */
 XDNA_API int xdna_cmd_wait(struct xdna_cmd* cmd, int64_t timeout_ns);
 
@@ -324,7 +324,7 @@ struct xdna_cmd_result {
     uint32_t app_module;
 };
 /** What the packet says now; in-flight commands report XDNA_CMD_NEW or later states. */
-XDNA_API int xdna_cmd_result(const struct xdna_cmd* cmd, struct xdna_cmd_result* out);
+XDNA_API int xdna_cmd_get_result(const struct xdna_cmd* cmd, struct xdna_cmd_result* out);
 
 /* ---- queries: GET_INFO and GET_ARRAY ---------------------------------------------------------
  * Each returns -EOPNOTSUPP, with a message that names the driver version needed, where this kernel
