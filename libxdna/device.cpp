@@ -19,6 +19,7 @@
 #include "libxdna/find.hpp"
 #include "libxdna/ids.hpp"
 #include "libxdna/os.hpp"
+#include "libxdna/packet.hpp"
 
 namespace xdna {
 namespace {
@@ -376,14 +377,11 @@ int xdna_device_limits(const struct xdna_device* device, struct xdna_limits* out
         xdna_query_resources(mutable_device, &resources) == 0) {
         out->max_hwctx = static_cast<uint32_t>(resources.npu_task_max);
     }
-    out->max_cus = 32;     // MAX_NUM_CUS, aie2_msg_priv.h
-    out->max_args = 4095;  // MAX_ARG_COUNT, amdxdna_ctx.c
-    // A single START_CU travels in a message of 19 words where the driver's force_cmdlist is off
-    // (6.14's default; struct execute_buffer_req), else in a chain slot that takes more. START_NPU:
-    // a slot of the newest chain message has room for 26 words (MAX_NPU_ARGS_SIZE).
-    out->max_start_cu_words = 19;
-    out->max_start_npu_args = 26;
-    out->chain_bytes = 4096;
+    out->max_cus = xdna::kMaxCus;
+    out->max_args = xdna::kMaxArguments;
+    out->max_start_cu_words = xdna::kMaxStartCuWords;
+    out->max_start_npu_args = xdna::kMaxStartNpuArgs;
+    out->chain_bytes = xdna::kChainBytes;
     out->heap_alignment = xdna::kHeapAlignment;
     out->dev_bo_alignment = xdna::kDevBoAlignment;
     return 0;

@@ -19,7 +19,7 @@ struct Heap {
 };
 
 /// How the kernel lets a command be waited for.
-enum class WaitMethod : uint8_t { kTimeline, kWaitCmd, kNone };
+enum class WaitMethod : uint8_t { kTimeline, kWaitCmd };
 
 }  // namespace xdna
 

@@ -151,7 +151,8 @@ XDNA_API int xdna_bo_create(struct xdna_device* device, enum xdna_bo_type type, 
 XDNA_API int xdna_bo_import_user(struct xdna_device* device, void* memory, uint64_t size,
                                  struct xdna_bo** out);
 
-/** Makes a SHARE BO of a dma-buf (exported by any driver), and maps it. `fd` stays yours. */
+/** Makes a SHARE BO of a dma-buf (exported by any driver), and maps it. `fd` stays yours. A dma-buf
+ * of this very device's BO gives that BO once more: destroy it once more, too. */
 XDNA_API int xdna_bo_import_dmabuf(struct xdna_device* device, int fd, struct xdna_bo** out);
 
 /** Exports a SHARE, CMD or heap BO as a dma-buf: a new descriptor (close-on-exec) that is yours.
@@ -178,7 +179,8 @@ enum xdna_sync {
 };
 /** Makes CPU caches and memory agree over [offset, offset + size): NPU DMA does not snoop. Outputs
  * need a TO_DEVICE sync before the NPU writes them, too: a dirty line evicted later would overwrite
- * its result. Works in user space (cache-line flush), without a system call.
+ * its result. Works in user space (cache-line flush), without a system call; only what the firmware
+ * holds back of an attached debug BO (FROM_DEVICE) is asked of the driver.
  * @retval -EINVAL the range is not inside the BO */
 XDNA_API int xdna_bo_sync(struct xdna_bo* bo, enum xdna_sync direction, uint64_t offset,
                           uint64_t size);
@@ -255,7 +257,8 @@ XDNA_API const char* xdna_cmd_state_name(enum xdna_cmd_state state);
 /** Makes an empty command of `hwctx`: a CMD BO of `capacity` bytes (0: 4096) and a list of bound
  * BOs. Fill it once, then submit it as often as you like. */
 XDNA_API int xdna_cmd_create(struct xdna_hwctx* hwctx, uint64_t capacity, struct xdna_cmd** out);
-/** Gives the command back; one in flight is waited for by the driver, not by this call. */
+/** Gives the command back; one in flight is waited for by the driver, not by this call. NULL is
+ * ignored. */
 XDNA_API void xdna_cmd_destroy(struct xdna_cmd* cmd);
 
 /** START_CU: runs CU `cu` with `count` register-map words.
@@ -283,14 +286,18 @@ XDNA_API int xdna_cmd_set_start_npu_preempt(struct xdna_cmd* cmd, uint32_t cu,
 
 /** CMD_CHAIN: runs `count` filled commands of the same context in order, with one submission. All
  * must have one opcode, and their slots fit in xdna_limits.chain_bytes. They, and what they bind,
- * are bound to the chain; they must outlive its submissions.
+ * are bound to the chain, which keeps them. While they are its members only their argument words
+ * may change (xdna_cmd_set_words(), between submissions), and chain and members are one thread's at
+ * a time. Destroying a chain in flight waits for it.
  * @retval -EINVAL empty, mixed opcodes, a command twice, a chain within, or another context's
+ * @retval -EBUSY a command is in flight, or a member of another chain
  * @retval -E2BIG slots or handles do not fit */
 XDNA_API int xdna_cmd_set_chain(struct xdna_cmd* cmd, struct xdna_cmd* const* cmds, uint32_t count);
 
 /** Binds BOs that the NPU will touch: the driver keeps them in place until the command has ended.
- * A BO bound twice counts once. Filling a command anew forgets its bindings.
- * @retval -EINVAL NULL, or a BO of another device   @retval -E2BIG over xdna_limits.max_args */
+ * A BO bound twice counts once. Filling a command anew forgets its bindings: fill first, then bind.
+ * @retval -EINVAL NULL, a BO of another device, a CMD BO (the driver's to read, not the NPU's), or
+ *         a command not filled   @retval -E2BIG over xdna_limits.max_args */
 XDNA_API int xdna_cmd_bind(struct xdna_cmd* cmd, struct xdna_bo* const* bos, uint32_t count);
 
 /** Overwrites argument words of a filled command in place: word `first` is the first after the CU
