@@ -44,13 +44,22 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa
+LIBRARIES := xdna image isa door
 xdna.folders := libxdna
 image.folders := libxdna/image
 isa.folders := kernels/isa
+door.folders := emu/uapi
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
 PROGRAMS :=
+
+# --- shared objects that are loaded into other programs: name, folders ----------------------------
+# Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.
+GUESTS := xdna-emu-door
+xdna-emu-door.folders := emu/uapi/interposer
+GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exceptions -fno-rtti \
+               -ftls-model=initial-exec -U_FORTIFY_SOURCE -fno-delete-null-pointer-checks \
+               -Wno-nonnull-compare
 
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
@@ -79,11 +88,12 @@ tool_sources = $(or $(wildcard tools/$(1).cpp),$(call sources,tools/$(1)))
 suite_name   = $(subst /,-,$(1))
 
 ALL_LIBS     := $(call archive,$(LIBRARIES))
+ALL_GUESTS   := $(GUESTS:%=$(BUILD)/lib/lib%.so)
 ALL_PROGRAMS := $(PROGRAMS:%=$(BUILD)/bin/%)
 ALL_SUITES   := $(foreach s,$(SUITES),$(BUILD)/tests/$(call suite_name,$(s)))
 
 .PHONY: all
-all: $(ALL_LIBS) $(ALL_PROGRAMS) ## build the libraries, programs and kernels
+all: $(ALL_LIBS) $(ALL_GUESTS) $(ALL_PROGRAMS) ## build the libraries, programs and kernels
 
 # --- generated tables ----------------------------------------------------------------------------
 # The AIE2 instruction table, compiled from text; the same for every variant.
@@ -103,6 +113,17 @@ $(call archive,$(1)): $(call objects,$(call sources,$($(1).folders)))
 	$$(call quiet,AR,$$@)$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LIBRARIES),$(eval $(call library_rule,$(l))))
+
+$(BUILD)/guest/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
+
+define guest_rule
+$(BUILD)/lib/lib$(1).so: $(patsubst %.cpp,$(BUILD)/guest/%.o,$(call sources,$($(1).folders)))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$(CXX) -shared -nodefaultlibs -Wl,-z,defs -Wl,-z,now -Wl,-soname,lib$(1).so -o $$@ $$^ -lc
+endef
+$(foreach g,$(GUESTS),$(eval $(call guest_rule,$(g))))
 
 define program_rule
 $(BUILD)/bin/$(1): $(call objects,$(call tool_sources,$(1))) $(call archive,$($(1).libs))
@@ -160,4 +181,4 @@ clean: ## remove what was built (the sysroot stays)
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{ printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/guest -name '*.d' 2>/dev/null)
