@@ -44,11 +44,12 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa door
+LIBRARIES := xdna image isa door array
 xdna.folders := libxdna
 image.folders := libxdna/image
 isa.folders := kernels/isa
 door.folders := emu/uapi
+array.folders := emu/array
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
 PROGRAMS :=
@@ -64,9 +65,10 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES := unit/image unit/isa
+SUITES := unit/image unit/isa unit/array
 unit/image.libs := image
 unit/isa.libs := isa
+unit/array.libs := array image
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format

@@ -1,0 +1,40 @@
+// A core tile's core: the registers that control it, and the model that runs it.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "emu/array/core_model.hpp"
+#include "emu/array/stream_network.hpp"
+
+namespace xdna::emu {
+
+class Machine;
+
+struct CoreSlot {
+    std::unique_ptr<CoreModel> model;
+    std::unique_ptr<CoreBus> bus;
+    uint32_t control = 2;  ///< Core_Control: enable 0, reset 1
+    bool done = false;
+    uint64_t time = 0;  ///< up to where the core has run; not before the array's cycle
+    CoreProgress last;
+
+    Stream* in = nullptr;
+    Stream* out = nullptr;
+
+    /// Values on the cascade into this core, with the cycle from which each can be read.
+    std::deque<std::pair<uint64_t, CascadeWord>> cascade;
+
+    /// The cycle of the last access to each bank of the tile's data memory.
+    std::array<uint64_t, 8> bank_used{};
+
+    bool runs() const { return model != nullptr && control == 1 && !done; }
+    bool stalled() const { return last.state == CoreProgress::State::kStalled; }
+};
+
+/// The bus of the core in `tile`.
+std::unique_ptr<CoreBus> make_core_bus(Machine& machine, Tile tile);
+
+}  // namespace xdna::emu
