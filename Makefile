@@ -50,6 +50,9 @@ image.folders := libxdna/image
 isa.folders := kernels/isa
 door.folders := emu/uapi
 array.folders := emu/array
+LIBRARIES += firmware driver
+firmware.folders := emu/firmware
+driver.folders := emu/uapi/driver
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
 PROGRAMS :=
@@ -69,6 +72,8 @@ SUITES := unit/image unit/isa unit/array
 unit/image.libs := image
 unit/isa.libs := isa
 unit/array.libs := array image
+SUITES += unit/driver
+unit/driver.libs := driver firmware array image
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format

@@ -1,0 +1,65 @@
+// The controller's own thread and its tables. Contexts take turns: one task at a time.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "emu/firmware/context.hpp"
+#include "emu/firmware/firmware.hpp"
+#include "emu/firmware/task.hpp"
+
+namespace xdna::emu::firmware {
+
+class Firmware::Controller {
+  public:
+    Controller(Iommu& iommu, LogSink log);
+    ~Controller();
+    Controller(const Controller&) = delete;
+    Controller& operator=(const Controller&) = delete;
+
+    TileInfoReply tile_info() const;
+    RuntimeConfigReply set_runtime_config(const SetRuntimeConfigRequest& request);
+    RuntimeConfigReply get_runtime_config(uint32_t type) const;
+    CreateContextReply create_context(const CreateContextRequest& request);
+    uint32_t destroy_context(uint32_t id);
+    uint32_t map_host_buffer(const MapHostBufferRequest& request);
+    ColumnStatusReply column_status(const ColumnStatusRequest& request);
+    TelemetryReply telemetry(const TelemetryRequest& request);
+    uint32_t suspend();
+    uint32_t resume();
+    uint32_t register_async_event(const AsyncEventRequest& request, Done<AsyncEventReply> done);
+    bool config_cu(uint32_t context, const ConfigCuRequest& request, Done<uint32_t> done);
+    bool enqueue(uint32_t context, Task task);
+
+  private:
+    struct Parked {
+        AsyncEventRequest request;
+        Done<AsyncEventReply> done;
+    };
+
+    void work();
+    ChainReply run(Context& context, Task& task);
+    uint32_t launch(Context& context, const Launch& launch, std::string& problem);
+    void report_async(const std::vector<AsyncErrorRecord>& errors);
+
+    Iommu& iommu_;
+    const LogSink log_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    bool stopping_ = false;
+    std::map<uint32_t, uint64_t> runtime_config_;
+    std::map<uint32_t, std::shared_ptr<Context>> contexts_;
+    std::deque<std::shared_ptr<Context>> ready_;  ///< one entry for each task
+    std::deque<Parked> async_buffers_;
+    std::thread thread_;
+};
+
+}  // namespace xdna::emu::firmware
