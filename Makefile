@@ -74,6 +74,9 @@ unit/isa.libs := isa
 unit/array.libs := array image
 SUITES += unit/driver
 unit/driver.libs := driver firmware array image
+SUITES += unit/xdna
+unit/xdna.libs := xdna
+unit/xdna.ldlibs = $(pkg.libdrm.libs)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
