@@ -127,9 +127,7 @@ class Device {
         return detail::get(xdna_query_firmware_version, get());
     }
     xdna_clocks clocks() const { return detail::get(xdna_query_clocks, get()); }
-    std::vector<xdna_sensor> sensors() const {
-        return query_list<xdna_sensor>(xdna_query_sensors);
-    }
+    std::vector<xdna_sensor> sensors() const { return query_list<xdna_sensor>(xdna_query_sensors); }
     std::vector<xdna_hwctx_info> hwctx() const {
         return query_list<xdna_hwctx_info>(xdna_query_hwctx);
     }
@@ -225,7 +223,8 @@ class Bo {
     template <class Element = std::byte>
     std::span<Element> span() const {
         static_assert(std::is_trivially_copyable_v<Element>);
-        return {static_cast<Element*>(memory()), static_cast<std::size_t>(size()) / sizeof(Element)};
+        return {static_cast<Element*>(memory()),
+                static_cast<std::size_t>(size()) / sizeof(Element)};
     }
 
     /// After the CPU wrote, before the NPU reads; for outputs, too: xdna_bo_sync().
@@ -329,8 +328,7 @@ class Command {
 
     /// Binds BOs that the NPU will touch: command.bind(a, b, c).
     template <class... Bos>
-        requires(sizeof...(Bos) > 0 && (std::is_same_v<Bos, Bo> && ...))
-    void bind(const Bos&... bos) {
+    requires(sizeof...(Bos) > 0 && (std::is_same_v<Bos, Bo> && ...)) void bind(const Bos&... bos) {
         xdna_bo* const raw[] = {bos.get()...};
         check(xdna_cmd_bind(get(), raw, sizeof...(Bos)));
     }

@@ -16,9 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 
 template <class T>
-constexpr bool kMovesOnly = std::is_nothrow_move_constructible_v<T> &&
-                            std::is_nothrow_move_assignable_v<T> && !std::is_copy_constructible_v<T> &&
-                            !std::is_copy_assignable_v<T>;
+constexpr bool kMovesOnly =
+    std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_assignable_v<T> &&
+    !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>;
 static_assert(kMovesOnly<Device> && kMovesOnly<Bo> && kMovesOnly<HwContext> && kMovesOnly<Command>);
 
 TEST(Cpp, ErrorCarriesErrnoAndWords) {
@@ -59,6 +59,7 @@ TEST(Cpp, ObjectsMoveAndGiveBackOnce) {
 
 TEST(Cpp, CommandsRunAndTimeOut) {
     Machine machine(kLinux73);
+    machine.close();  // the device of this test is its own
     machine.script.answer_all(answer_version("amdxdna_accel_driver", 0, 10));
     const Device device = Device::from_fd(machine.script.fd());
     machine.script.answer_all({});
