@@ -77,6 +77,10 @@ unit/driver.libs := driver firmware array image
 SUITES += unit/xdna
 unit/xdna.libs := xdna
 unit/xdna.ldlibs = $(pkg.libdrm.libs)
+SUITES += conformance
+conformance.libs := xdna
+conformance.ldlibs = $(pkg.libdrm.libs)
+conformance.run = $(if $(filter xdna-emu,$(PROGRAMS)),$(BUILD)/bin/xdna-emu --,exit 77;)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
