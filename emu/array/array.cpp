@@ -125,7 +125,7 @@ RunResult Array::run_until_token(uint64_t budget) {
 
 RunResult Array::poll(image::TileAddress at, uint32_t mask, uint32_t value, uint64_t budget) {
     const uint64_t start = machine_->now;
-    for (;;) {
+    for (bool moves = true;;) {
         uint32_t word = 0;
         const uint64_t passed = machine_->now - start;
         if (auto fault = read(at, word)) {
@@ -140,9 +140,11 @@ RunResult Array::poll(image::TileAddress at, uint32_t mask, uint32_t value, uint
         if (passed >= budget) {
             return {Stop::kBudget, passed};
         }
-        if (scheduler_->step(budget - passed) == 0 && machine_->faults.empty()) {
+        if (!moves) {
             return {Stop::kQuiescent, passed};
         }
+        // A step that takes no time may still be the one in which a channel becomes idle.
+        moves = scheduler_->step(budget - passed) != 0;
     }
 }
 

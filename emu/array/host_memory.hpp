@@ -11,8 +11,8 @@ class HostMemory {
   public:
     virtual ~HostMemory() = default;
 
-    /// Copy `size` bytes from/to `address`. False, with nothing promised about the destination, when
-    /// any byte of the range is not mapped: the hardware would see an IOMMU fault.
+    /// Copy `size` bytes from/to `address`. False, with nothing promised about the destination,
+    /// when any byte of the range is not mapped: the hardware would see an IOMMU fault.
     virtual bool read(uint64_t address, void* to, size_t size) = 0;
     virtual bool write(uint64_t address, const void* from, size_t size) = 0;
 

@@ -1,6 +1,7 @@
 #include "emu/array/pipe.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace xdna::emu {
 
@@ -66,6 +67,14 @@ void Pipe::clear() {
     runs_.clear();
     popped_ = pushed_;
     tlast_.clear();
+}
+
+void Pipe::take_over(Pipe&& old) {
+    const uint32_t latency = latency_;
+    const uint32_t capacity = capacity_;
+    *this = std::move(old);
+    latency_ = latency;
+    capacity_ = capacity;
 }
 
 uint64_t Pipe::steady(uint64_t now) const {

@@ -46,6 +46,8 @@ class Pipe {
     void pop(uint32_t count);
 
     void clear();
+    /// Continues with the words of `old`, latency and capacity being its own.
+    void take_over(Pipe&& old);
 
     /// What the two ends do in the present step; the scheduler's notes.
     bool pushing = false;

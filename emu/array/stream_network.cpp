@@ -317,8 +317,10 @@ void StreamNetwork::rebuild(const ReadRegister& registers, std::vector<Fault>& l
             continue;
         }
         const auto found = streams_.find(key);
-        if (found != streams_.end() && found->second->end == old->end) {
-            found->second->pipe = std::move(old->pipe);
+        // Words that were held up at the end of a route go on where it is made longer.
+        if (found != streams_.end() &&
+            (found->second->end == old->end || old->end.kind == StreamEnd::Kind::kNowhere)) {
+            found->second->pipe.take_over(std::move(old->pipe));
             continue;
         }
         const Tile tile = tile_of(key.tile);

@@ -42,8 +42,9 @@ class StreamNetwork {
   public:
     using ReadRegister = std::function<uint32_t(Tile, uint32_t offset)>;
 
-    /// Follows the configuration anew. Words under way stay where a stream keeps its two ends;
-    /// those of the others are lost, each stream that lost some is named in `lost`.
+    /// Follows the configuration anew. Words under way stay where a stream keeps its
+    /// two ends, or led nowhere; the others are lost, each stream that lost some is named in
+    /// `lost`.
     void rebuild(const ReadRegister& registers, std::vector<Fault>& lost);
 
     /// Forgets what is under way in some columns.

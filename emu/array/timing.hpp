@@ -32,9 +32,12 @@ inline constexpr uint32_t kLock = 1;
 /// Between chained BDs the stream idles one cycle, set-up is hidden: xdna-emu findings
 /// 2026-06-27-relay-fill-bd-switch-accept-coupling (silicon).
 inline constexpr uint32_t kBdSwitch = 1;
-/// S2MM ingress buffer, words: xdna-emu findings
-/// 2026-06-28-send-cadence-pipeline-latency-and-ingress-depth (silicon).
-inline constexpr uint32_t kS2mmIngress = 16;
+/// Words an S2MM takes in behind the switch's master port (2 deep). Together 8: mlir-aie
+/// docs/DeadlockModel.md and test/npu-xrt/deadlock_model_head_of_line measured 8 words beyond what
+/// the receiving BD took (npu2 silicon, whatever the length of the path, as its other words block
+/// the shared part); xdna-emu findings 2026-06-28-send-cadence-pipeline-latency-and-ingress-depth
+/// saw the same 8 on Phoenix, and calls its own earlier 16 a misreading.
+inline constexpr uint32_t kS2mmIngress = 6;
 
 // --- shim channels to DDR: one word a cycle; overheads are the intercepts of the fits over all
 // sizes in xdna-emu findings 2026-05-25-shim-throughput-1-word-per-cycle, and, for tasks queued

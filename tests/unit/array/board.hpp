@@ -309,6 +309,13 @@ class Board : public testing::Test {
         connect({column, 0}, shim::kNorthSlave + lane, shim::kS2mm0);
     }
 
+    /// Shim MM2S 0 of a column to its S2MM 0, turned around in the memory tile's switch.
+    void turn_around(uint8_t column) {
+        connect({column, 0}, shim::kMm2s0, shim::kNorthMaster);
+        connect({column, 1}, mem::kSouthSlave, mem::kSouthMaster);
+        connect({column, 0}, shim::kNorthSlave, shim::kS2mm0);
+    }
+
     void poke(Tile tile, uint32_t word, const std::vector<uint32_t>& values) {
         const auto fault = array.write_block(at(tile, word * 4), values);
         ASSERT_FALSE(fault) << fault->what;
