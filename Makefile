@@ -33,8 +33,10 @@ endif
 VERSION  := 0.1.0
 SONAME   := libxdna.so.0
 PREFIX   ?= /usr/local
+BINDIR   ?= $(PREFIX)/bin
 LIBDIR   ?= $(PREFIX)/lib
 INCDIR   ?= $(PREFIX)/include
+MANDIR   ?= $(PREFIX)/share/man
 
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual \
             -Wcast-qual -Wformat=2 -Wundef -Wmissing-declarations -Wno-missing-field-initializers
@@ -85,6 +87,8 @@ conformance.run = $(if $(filter xdna-emu,$(PROGRAMS)),$(BUILD)/bin/xdna-emu --,e
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
 format.command := scripts/check-format
+CHECKS += install
+install.command := scripts/check-install
 
 # --- packages -----------------------------------------------------------------------------------
 pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)
@@ -102,12 +106,14 @@ tool_sources = $(or $(wildcard tools/$(1).cpp),$(call sources,tools/$(1)))
 suite_name   = $(subst /,-,$(1))
 
 ALL_LIBS     := $(call archive,$(LIBRARIES))
+# The shared library is for installing: programs here link the archive, and sanitizers come with it.
+ALL_SHARED   := $(if $(FUZZ)$(SANITIZE),,$(BUILD)/lib/libxdna.so)
 ALL_GUESTS   := $(GUESTS:%=$(BUILD)/lib/lib%.so)
 ALL_PROGRAMS := $(PROGRAMS:%=$(BUILD)/bin/%)
 ALL_SUITES   := $(foreach s,$(SUITES),$(BUILD)/tests/$(call suite_name,$(s)))
 
 .PHONY: all
-all: $(ALL_LIBS) $(ALL_GUESTS) $(ALL_PROGRAMS) ## build the libraries, programs and kernels
+all: $(ALL_LIBS) $(ALL_SHARED) $(ALL_GUESTS) $(ALL_PROGRAMS) ## build the libraries, programs and kernels
 
 # --- generated tables ----------------------------------------------------------------------------
 # The AIE2 instruction table, compiled from text; the same for every variant.
@@ -127,6 +133,15 @@ $(call archive,$(1)): $(call objects,$(call sources,$($(1).folders)))
 	$$(call quiet,AR,$$@)$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LIBRARIES),$(eval $(call library_rule,$(l))))
+
+$(BUILD)/lib/libxdna.so.$(VERSION): $(call objects,$(call sources,$(xdna.folders))) libxdna/libxdna.map
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CXX) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
+	    -Wl,--version-script=libxdna/libxdna.map $(LDFLAGS) -o $@ $(filter %.o,$^) $(pkg.libdrm.libs)
+
+$(BUILD)/lib/libxdna.so: $(BUILD)/lib/libxdna.so.$(VERSION)
+	$(Q)ln -sf $(<F) $(@D)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $@
 
 $(BUILD)/guest/%.o: %.cpp
 	@mkdir -p $(@D)
@@ -162,6 +177,24 @@ suites: all $(ALL_SUITES)
 .PHONY: check
 check: suites ## the fast tests, without a virtual machine
 	$(Q)tests/run $(run_suites) $(run_checks)
+
+.PHONY: install
+install: all ## install below PREFIX (/usr/local), inside DESTDIR if that is set
+	$(Q)install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR)/xdna)
+	$(Q)install -m 644 $(wildcard include/xdna/*) $(DESTDIR)$(INCDIR)/xdna
+	$(Q)install -m 644 $(BUILD)/lib/libxdna.a $(DESTDIR)$(LIBDIR)
+	$(Q)install -m 755 $(BUILD)/lib/libxdna.so.$(VERSION) $(ALL_GUESTS) $(DESTDIR)$(LIBDIR)
+	$(Q)ln -sf libxdna.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxdna.so
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCDIR@|$(INCDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' libxdna/xdna.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/xdna.pc
+	$(if $(ALL_PROGRAMS),$(Q)install -m 755 $(ALL_PROGRAMS) $(DESTDIR)$(BINDIR))
+	$(Q)for page in $(wildcard docs/man/*.[1-9]); do \
+	    install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+
+.PHONY: check-install
+check-install: all ## install into a scratch folder, and build and run programs against that
+	$(Q)scripts/check-install
 
 .PHONY: check-sanitize
 check-sanitize:
