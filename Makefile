@@ -57,7 +57,8 @@ firmware.folders := emu/firmware
 driver.folders := emu/uapi/driver
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
-PROGRAMS :=
+PROGRAMS := xdna-image
+xdna-image.libs := image
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
 # Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.

@@ -52,13 +52,16 @@ class SectionReader {
         }
         budget_ -= bytes;
     }
-    std::string text(uint32_t offset, std::string_view field) {
-        Reader reader(section_, kContainer);
-        reader.seek(offset, field);
-        const ByteView rest = reader.bytes(reader.left(), field);
+    // The string that the offset at the reader's cursor points at.
+    std::string text(Reader& reader, std::string_view field) {
+        const uint32_t offset = reader.u32(field);
+        if (offset > section_.size()) {
+            reader.reject(4, field, offset, "points past the end, " + hex(section_.size()));
+        }
+        const ByteView rest = section_.subspan(offset);
         const auto end = std::find(rest.begin(), rest.end(), 0);
         if (end == rest.end()) {
-            throw FormatError(kContainer, offset, field, offset, "not terminated");
+            reader.reject(4, field, offset, "the string there is not terminated");
         }
         spend(static_cast<uint64_t>(end - rest.begin()), offset, field);
         return {rest.begin(), end};
@@ -80,7 +83,7 @@ class SectionReader {
 
 CdoGroup SectionReader::group(Reader& reader) {
     CdoGroup g;
-    g.name = text(reader.u32("CDO group name"), "CDO group name");
+    g.name = text(reader, "CDO group name");
     g.type = reader.u8("CDO group type");
     reader.bytes(3, "CDO group padding");
     g.pdi_id = reader.u64("PDI id");
@@ -110,7 +113,7 @@ AiePartition SectionReader::read() {
     AiePartition p;
     p.schema_version = reader.u8("schema version");
     reader.bytes(3, "padding");
-    p.name = text(reader.u32("name"), "name");
+    p.name = text(reader, "name");
     reader.read(p.operations_per_cycle, "operations per cycle");
     reader.bytes(4, "padding");
     reader.read(p.inference_fingerprint, "inference fingerprint");
@@ -125,9 +128,10 @@ AiePartition SectionReader::read() {
     }
     reader.bytes(72, "partition reserved");
     const Array pdis = array(reader, "PDIs");
-    const uint32_t commit = reader.u32("kernel commit id");
-    if (commit != 0) {
-        p.kernel_commit_id = text(commit, "kernel commit id");
+    const size_t commit = reader.offset();
+    if (reader.u32("kernel commit id") != 0) {
+        reader.seek(commit, "kernel commit id");
+        p.kernel_commit_id = text(reader, "kernel commit id");
     }
     reader.bytes(52, "reserved");
     Reader elements = at(pdis, kPdiBytes, "PDIs");
