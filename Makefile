@@ -57,8 +57,9 @@ firmware.folders := emu/firmware
 driver.folders := emu/uapi/driver
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
-PROGRAMS := xdna-image
+PROGRAMS := xdna-image xdna-emu
 xdna-image.libs := image
+xdna-emu.libs := door driver firmware array image
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
 # Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.

@@ -264,6 +264,14 @@ void write(const fs::path& file, const std::string& contents, mode_t mode) {
         throw std::system_error(errno, std::generic_category(), file.string());
 }
 
+/// A link's text as sysfs writes it: by way of an ancestor of the target's parent, so that even a
+/// link to an ancestor ends in a name.
+fs::path link_text(const Entry& entry) {
+    const fs::path target = entry.contents;
+    const fs::path from = fs::path(entry.path).parent_path();
+    return target.parent_path().lexically_relative(from) / target.filename();
+}
+
 /// A real NPU of the host's: it stays out of the listings, or programs would find two.
 bool is_a_hosts_npu(const fs::path& entry) {
     std::error_code none;
@@ -336,9 +344,7 @@ Machine::Machine(const MachineFacts& facts, const fs::path& host) {
                     break;
                 case Entry::kLink:
                     fs::create_directories(at.parent_path());
-                    fs::create_symlink(fs::path(entry.contents)
-                                           .lexically_relative(fs::path(entry.path).parent_path()),
-                                       at);
+                    fs::create_symlink(link_text(entry), at);
                     break;
                 case Entry::kDirectory:
                     fs::create_directories(at);

@@ -1,6 +1,7 @@
 #include "emu/uapi/interposer/paths.hpp"
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <cstring>
 #include <string_view>
@@ -63,12 +64,23 @@ __attribute__((noinline)) bool working_directory_concerns() {
 
 }  // namespace
 
+namespace {
+/// A path that cannot be read is EFAULT, and the kernel's to report.
+bool readable(const char* path) {
+    char byte;
+    iovec here{&byte, 1};
+    iovec there{const_cast<char*>(path), 1};
+    return reinterpret_cast<uintptr_t>(path) >= 4096 &&
+           raw(SYS_process_vm_readv, raw(SYS_getpid), word(&here), 1, word(&there), 1) != -EFAULT;
+}
+}  // namespace
+
 void working_directory_changed() {
     relative_paths = -1;
 }
 
 bool may_concern(int directory, const char* path) {
-    if (path == nullptr || config() == nullptr || path[0] == 0)
+    if (config() == nullptr || !readable(path) || path[0] == 0)
         return false;
     KeepErrno keep;
     if (path[0] == '/')
