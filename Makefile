@@ -46,9 +46,10 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa door array
+LIBRARIES := xdna image isa door array support
 xdna.folders := libxdna
 image.folders := libxdna/image
+support.folders := tests/support
 isa.folders := kernels/isa
 door.folders := emu/uapi
 array.folders := emu/array
@@ -79,7 +80,7 @@ unit/array.libs := array image
 SUITES += unit/driver
 unit/driver.libs := driver firmware array image
 SUITES += unit/xdna
-unit/xdna.libs := xdna
+unit/xdna.libs := xdna support
 unit/xdna.ldlibs = $(pkg.libdrm.libs)
 SUITES += conformance
 conformance.libs := xdna
