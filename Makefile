@@ -86,6 +86,8 @@ SUITES += conformance
 conformance.libs := xdna
 conformance.ldlibs = $(pkg.libdrm.libs)
 conformance.run = $(if $(filter xdna-emu,$(PROGRAMS)),$(BUILD)/bin/xdna-emu --,exit 77;)
+SUITES += door
+door.run = $(BUILD)/bin/xdna-emu --
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
