@@ -46,7 +46,8 @@ static_assert(at(Module::kPl, XDNA_MASTER(Module::kPl, "South"), 0x3F000, kShim.
 static_assert(at(Module::kPl, XDNA_MASTER(Module::kPl, "North"), 0x3F000, kShim.master[2]));
 static_assert(at(Module::kPl, XDNA_SLAVE(Module::kPl, "South"), 0x3F100, kShim.slave[0]));
 static_assert(at(Module::kPl, XDNA_SLAVE(Module::kPl, "East"), 0x3F100, kShim.slave[3]));
-static_assert(at(Module::kMemTile, XDNA_MASTER(Module::kMemTile, "South"), 0xB0000, kMem.master[0]));
+static_assert(at(Module::kMemTile, XDNA_MASTER(Module::kMemTile, "South"), 0xB0000,
+                 kMem.master[0]));
 static_assert(at(Module::kMemTile, XDNA_SLAVE(Module::kMemTile, "North"), 0xB0100, kMem.slave[2]));
 static_assert(at(Module::kCore, XDNA_MASTER(Module::kCore, "North"), 0x3F000, kCore.master[2]));
 static_assert(at(Module::kCore, XDNA_SLAVE(Module::kCore, "West"), 0x3F100, kCore.slave[1]));

@@ -28,13 +28,13 @@ Router::Port Router::port_of(const Endpoint& end) const {
     const TileKind kind = end.tile.kind();
     const SwitchPorts& ports = switch_ports(kind);
     if (end.tile.column < 0 || end.tile.column >= columns_ || end.tile.row < 0 ||
-        end.tile.row >= kRows || end.channel < 0 ||
-        end.channel >= tile_resources(kind).channels) {
+        end.tile.row >= kRows || end.channel < 0 || end.channel >= tile_resources(kind).channels) {
         throw std::invalid_argument("no such DMA channel: " + describe(end));
     }
     const bool reads = end.direction == Direction::kMm2s;
     if (kind == TileKind::kShim) {
-        const PortRange south = (reads ? ports.slave : ports.master)[static_cast<int>(Side::kSouth)];
+        const PortRange south =
+            (reads ? ports.slave : ports.master)[static_cast<int>(Side::kSouth)];
         return {end.tile, south.first + shim_dma_port(end.direction, end.channel)};
     }
     return {end.tile, (reads ? ports.dma_slave : ports.dma_master).first + end.channel};
@@ -42,8 +42,8 @@ Router::Port Router::port_of(const Endpoint& end) const {
 
 void Router::connect(const Endpoint& from, const std::vector<Endpoint>& to) {
     if (from.direction != Direction::kMm2s || to.empty()) {
-        throw std::invalid_argument("a stream goes from an MM2S channel to S2MM channels, not from " +
-                                    describe(from));
+        throw std::invalid_argument(
+            "a stream goes from an MM2S channel to S2MM channels, not from " + describe(from));
     }
     const int net = nets_++;
     if (!slaves_.emplace(port_of(from), net).second) {
@@ -65,7 +65,7 @@ void Router::branch(int net, const Endpoint& from, const Endpoint& to) {
 
     // Breadth first from every port where the stream is already: shortest extension, latest branch.
     struct Step {
-        Port before;    // slave port the stream comes from
+        Port before;     // slave port the stream comes from
         uint8_t master;  // through which it leaves that tile
     };
     std::map<Port, Step> reached;

@@ -1,0 +1,21 @@
+#include "kernels/catalog.hpp"
+
+#include <algorithm>
+
+#include "kernels/passthrough/kernels.hpp"
+
+namespace xdna::kernels {
+
+std::span<const Kernel* const> catalog() {
+    static const Kernel* const kernels[] = {&passthrough(), &transpose(), &broadcast(), &join()};
+    return kernels;
+}
+
+const Kernel* find(std::string_view name) {
+    const auto all = catalog();
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Kernel* k) { return k->name() == name; });
+    return found == all.end() ? nullptr : *found;
+}
+
+}  // namespace xdna::kernels

@@ -1,0 +1,185 @@
+#include "kernels/flow/design.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "libxdna/image/cdo.hpp"
+#include "libxdna/image/pdi.hpp"
+
+namespace xdna::flow {
+namespace {
+
+using image::field;
+using image::Field;
+using image::Module;
+using image::register_row;
+
+// The words of a switch are alike in every tile; the shim's rows stand for all.
+consteval Field master(std::string_view name) {
+    return field(Module::kPl, "Stream_Switch_Master_Config_South{}", name);
+}
+consteval Field slave(std::string_view name) {
+    return field(Module::kPl, "Stream_Switch_Slave_Config_South_{}", name);
+}
+consteval Field slot(std::string_view name) {
+    return field(Module::kPl, "Stream_Switch_Slave_South_{}_Slot{}", name);
+}
+
+// Offsets of one register that each kind of tile has under its own number, by TileKind.
+constexpr uint32_t kTileControl[] = {register_row(Module::kPl, "Tile_Control").offset,
+                                     register_row(Module::kMemTile, "Tile_Control").offset,
+                                     register_row(Module::kCore, "Tile_Control").offset};
+constexpr const image::Register* kLockValue[] = {
+    &register_row(Module::kNoc, "Lock{}_value"),
+    &register_row(Module::kMemTile, "Lock{}_value"),
+    &register_row(Module::kMemory, "Lock{}_value"),
+};
+
+constexpr uint32_t kMuxConfig = register_row(Module::kNoc, "Mux_Config").offset;
+constexpr uint32_t kDemuxConfig = register_row(Module::kNoc, "Demux_Config").offset;
+
+// South ports of the shim that the DMA shares with the programmable logic: value 1 gives a port to
+// the DMA (Xilinx/aie-rt, driver/src/pl/xaie_plif_aieml.c). By channel.
+constexpr Field kMux[] = {field(Module::kNoc, "Mux_Config", "South3"),
+                          field(Module::kNoc, "Mux_Config", "South7")};
+constexpr Field kDemux[] = {field(Module::kNoc, "Demux_Config", "South2"),
+                            field(Module::kNoc, "Demux_Config", "South3")};
+constexpr uint32_t kToDma = 1;
+
+}  // namespace
+
+Design::Design(int columns) : columns_(columns), router_(columns) {
+    if (columns < 1 || columns > kMaxColumns) {
+        throw std::invalid_argument("a partition has 1 to " + std::to_string(kMaxColumns) +
+                                    " columns, not " + std::to_string(columns));
+    }
+    // Tokens leave every column by South 0 of its shim.
+    const SwitchPorts& shim = switch_ports(TileKind::kShim);
+    for (int column = 0; column < columns; ++column) {
+        router_.reserve_master({column, 0}, shim.master[static_cast<int>(Side::kSouth)].first);
+    }
+}
+
+void Design::use(Tile tile) {
+    if (tile.column < 0 || tile.column >= columns_ || tile.row < 0 || tile.row >= kRows) {
+        throw std::invalid_argument("no " + tile.name() + " in a partition of " +
+                                    std::to_string(columns_) + " columns");
+    }
+    tiles_.insert(tile);
+}
+
+void Design::stream(const Endpoint& from, const std::vector<Endpoint>& to) {
+    router_.connect(from, to);
+    use(from.tile);
+    for (const Endpoint& end : to) {
+        use(end.tile);
+    }
+    for (const Hop& hop : router_.hops()) {
+        use(hop.tile);
+    }
+}
+
+void Design::lock(Tile tile, int id, int value) {
+    use(tile);
+    if (id < 0 || id >= tile_resources(tile.kind()).locks || value < 0 || value > 63) {
+        throw std::invalid_argument(tile.name() + " cannot set lock " + std::to_string(id) +
+                                    " to " + std::to_string(value));
+    }
+    locks_[{tile, id}] = value;
+}
+
+void Design::bd(Tile tile, int id, const Bd& bd) {
+    use(tile);
+    bds_.push_back({tile.address(bd_offset(tile.kind(), id)), encode_bd(tile.kind(), bd)});
+}
+
+void Design::start(Tile tile, Direction direction, int channel, int bd, int repeats) {
+    use(tile);
+    tasks_.push_back({tile.address(queue_offset(tile.kind(), direction, channel)),
+                      {task_word(tile.kind(), bd, repeats, false)}});
+}
+
+std::vector<Design::Write> Design::switch_writes() const {
+    std::vector<Write> writes;
+    const auto port = [&](Tile tile, uint32_t base, uint8_t index, uint32_t word) {
+        writes.push_back({tile.address(base + 4U * index), {word}});
+    };
+    std::map<int, uint32_t> mux;
+    std::map<int, uint32_t> demux;
+    for (const Hop& hop : router_.hops()) {
+        const SwitchPorts& ports = switch_ports(hop.tile.kind());
+        port(hop.tile, ports.slave_base, hop.slave, slave("Slave_Enable").put(1));
+        port(hop.tile, ports.master_base, hop.master,
+             master("Master_Enable").put(1) | master("Configuration").put(hop.slave));
+        if (hop.tile.kind() != TileKind::kShim) {
+            continue;
+        }
+        constexpr auto kSouth = static_cast<int>(Side::kSouth);
+        for (int channel = 0; channel < 2; ++channel) {
+            if (hop.slave == ports.slave[kSouth].first + shim_dma_port(Direction::kMm2s, channel)) {
+                mux[hop.tile.column] |= kMux[channel].put(kToDma);
+            }
+            if (hop.master ==
+                ports.master[kSouth].first + shim_dma_port(Direction::kS2mm, channel)) {
+                demux[hop.tile.column] |= kDemux[channel].put(kToDma);
+            }
+        }
+    }
+    for (const auto& [column, word] : mux) {
+        writes.push_back({Tile{column, 0}.address(kMuxConfig), {word}});
+    }
+    for (const auto& [column, word] : demux) {
+        writes.push_back({Tile{column, 0}.address(kDemuxConfig), {word}});
+    }
+
+    // Tokens of the shim's own DMAs: a packet of id kControllerId from tile control to South 0,
+    // with its header, which says who finished.
+    const SwitchPorts& shim = switch_ports(TileKind::kShim);
+    for (const Tile& tile : tiles_) {
+        if (tile.kind() != TileKind::kShim) {
+            continue;
+        }
+        constexpr uint32_t kArbiter = 0;
+        constexpr uint32_t kMsel = 0;
+        port(tile, shim.slave_base, shim.control_slave,
+             slave("Slave_Enable").put(1) | slave("Packet_Enable").put(1));
+        writes.push_back(
+            {tile.address(shim.slot_base + 16U * shim.control_slave),
+             {slot("id").put(kControllerId) | slot("mask").put(slot("mask").max()) |
+              slot("enable").put(1) | slot("msel").put(kMsel) | slot("arbit").put(kArbiter)}});
+        // In packet mode the configuration is the arbiter, and above it one bit for each msel.
+        port(tile, shim.master_base, shim.master[static_cast<int>(Side::kSouth)].first,
+             master("Master_Enable").put(1) | master("Packet_Enable").put(1) |
+                 master("Configuration").put(kArbiter | 1U << (3 + kMsel)));
+    }
+    return writes;
+}
+
+std::vector<uint8_t> Design::pdi() const {
+    std::vector<Write> writes;
+    for (const Tile& tile : tiles_) {
+        // Tiles are isolated from their neighbours after reset.
+        writes.push_back({tile.address(kTileControl[static_cast<int>(tile.kind())]), {0}});
+    }
+    const auto append = [&](const std::vector<Write>& more) {
+        writes.insert(writes.end(), more.begin(), more.end());
+    };
+    append(switch_writes());
+    for (const auto& [at, value] : locks_) {
+        const auto& [tile, id] = at;
+        const image::Register& row = *kLockValue[static_cast<int>(tile.kind())];
+        writes.push_back({tile.address(row.offset_of(static_cast<uint32_t>(id))),
+                          {static_cast<uint32_t>(value)}});
+    }
+    append(bds_);
+    append(tasks_);
+
+    image::Cdo cdo;
+    for (const Write& write : writes) {
+        cdo.write(write.address, write.words);
+    }
+    return image::serialize(image::Pdi::of(cdo));
+}
+
+}  // namespace xdna::flow

@@ -1,0 +1,59 @@
+// What a partition is set up as before its first command: streams, locks, buffer descriptors and
+// the tasks that wait for data. Written as a PDI.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "kernels/flow/bd.hpp"
+#include "kernels/flow/router.hpp"
+
+namespace xdna::flow {
+
+class Design {
+  public:
+    /// A partition of `columns` columns, 1 to kMaxColumns; else throws std::invalid_argument.
+    explicit Design(int columns);
+
+    int columns() const { return columns_; }
+
+    /// Streams from an MM2S channel to one S2MM channel, or to several at once (each word goes to
+    /// all; the slowest holds the others up). Throws as Router::connect().
+    void stream(const Endpoint& from, const std::vector<Endpoint>& to);
+
+    /// The value that a lock starts with, 0 to 63; unnamed locks start at 0.
+    void lock(Tile tile, int id, int value);
+
+    /// Sets BD `id` of a tile.
+    void bd(Tile tile, int id, const Bd& bd);
+
+    /// Queues a task when the PDI is loaded: it waits there for locks and data.
+    void start(Tile tile, Direction direction, int channel, int bd, int repeats = 1);
+
+    /// The partition's set-up as a PDI.
+    std::vector<uint8_t> pdi() const;
+
+  private:
+    struct Write {
+        uint32_t address;
+        std::vector<uint32_t> words;
+    };
+
+    void use(Tile tile);
+    std::vector<Write> switch_writes() const;
+
+    int columns_;
+    Router router_;
+    std::set<Tile> tiles_;
+    std::map<std::pair<Tile, int>, int> locks_;
+    std::vector<Write> bds_;
+    std::vector<Write> tasks_;
+};
+
+/// Stream id that task-complete tokens carry to the controller. Source: Xilinx/mlir-aie,
+/// lib/Dialect/AIEX/Transforms (column control overlay: packet id 15 from the shim's own DMAs).
+constexpr int kControllerId = 15;
+
+}  // namespace xdna::flow
