@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "libxdna/image/cdo.hpp"
 #include "libxdna/image/pdi.hpp"
 
 namespace xdna::flow {
@@ -177,9 +176,13 @@ std::vector<uint8_t> Design::pdi() const {
 
     image::Cdo cdo;
     for (const Write& write : writes) {
-        cdo.write(write.address, write.words);
+        if (write.words.size() == 1) {
+            cdo.commands.emplace_back(image::cdo::Write{write.address, write.words[0]});
+        } else {
+            cdo.commands.emplace_back(image::cdo::DmaWrite{write.address, write.words});
+        }
     }
-    return image::serialize(image::Pdi::of(cdo));
+    return image::serialize(image::make_pdi(std::move(cdo)));
 }
 
 }  // namespace xdna::flow

@@ -12,7 +12,8 @@ namespace xdna::flow {
 
 class Sequence {
   public:
-    explicit Sequence(int columns) : columns_(columns) {}
+    /// Control code for a partition of `columns` columns.
+    explicit Sequence(int columns);
 
     /// Sets a BD of a memory or core tile.
     void bd(Tile tile, int id, const Bd& bd);
@@ -33,9 +34,11 @@ class Sequence {
     std::vector<uint8_t> code() const;
 
   private:
-    int columns_;
-    std::set<uint32_t> token_channels_;
-    std::vector<image::Operation> operations_;
+    void write(uint32_t address, uint32_t value);
+    void write(uint32_t address, std::vector<uint32_t> words);
+
+    image::Transaction transaction_;
+    std::set<uint32_t> token_channels_;  // control registers that name the controller already
 };
 
 }  // namespace xdna::flow

@@ -69,7 +69,8 @@ class Transpose final : public Kernel {
             const uint64_t whole = shape.columns / tile_columns;
             for (uint64_t tile = 0; tile < whole; tile += kMaxRun) {
                 add(sequence, shape,
-                    {row, tile * tile_columns, rows, tile_columns, std::min(kMaxRun, whole - tile)});
+                    {row, tile * tile_columns, rows, tile_columns,
+                     std::min(kMaxRun, whole - tile)});
             }
             if (const uint64_t rest = shape.columns % tile_columns) {
                 add(sequence, shape, {row, whole * tile_columns, rows, rest, 1});
