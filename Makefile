@@ -46,21 +46,27 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa door array support
-xdna.folders := libxdna
-image.folders := libxdna/image
-support.folders := tests/support
-isa.folders := kernels/isa
-door.folders := emu/uapi
-array.folders := emu/array
-LIBRARIES += firmware driver
+LIBRARIES := xdna image isa flow kernels array firmware driver door support
+xdna.folders     := libxdna
+image.folders    := libxdna/image
+isa.folders      := kernels/isa
+flow.folders     := kernels/flow
+kernels.folders  := kernels kernels/passthrough
+array.folders    := emu/array
 firmware.folders := emu/firmware
-driver.folders := emu/uapi/driver
+driver.folders   := emu/uapi/driver
+door.folders     := emu/uapi
+support.folders  := tests/support
+firmware.folders := emu/firmware
+driver.folders   := emu/uapi/driver
+door.folders     := emu/uapi
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
-PROGRAMS := xdna-image xdna-emu
+PROGRAMS := xdna-run xdna-image xdna-emu
+xdna-run.libs   := kernels flow image xdna
+xdna-run.ldlibs = $(pkg.libdrm.libs)
 xdna-image.libs := image
-xdna-emu.libs := door driver firmware array image
+xdna-emu.libs   := door driver firmware array image
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
 # Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.
@@ -77,6 +83,8 @@ SUITES := unit/image unit/isa unit/array
 unit/image.libs := image
 unit/isa.libs := isa
 unit/array.libs := array image
+SUITES += unit/flow
+unit/flow.libs := kernels flow image
 SUITES += unit/driver
 unit/driver.libs := driver firmware array image
 SUITES += unit/xdna
@@ -118,7 +126,7 @@ ALL_PROGRAMS := $(PROGRAMS:%=$(BUILD)/bin/%)
 ALL_SUITES   := $(foreach s,$(SUITES),$(BUILD)/tests/$(call suite_name,$(s)))
 
 .PHONY: all
-all: $(ALL_LIBS) $(ALL_SHARED) $(ALL_GUESTS) $(ALL_PROGRAMS) ## build the libraries, programs and kernels
+all: $(ALL_LIBS) $(ALL_SHARED) $(ALL_GUESTS) $(ALL_PROGRAMS) $(BUILD)/kernels/.written ## build the libraries, programs and kernels
 
 # --- generated tables ----------------------------------------------------------------------------
 # The AIE2 instruction table, compiled from text; the same for every variant.
@@ -165,6 +173,13 @@ $(BUILD)/bin/$(1): $(call objects,$(call tool_sources,$(1))) $(call archive,$($(
 	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $($(1).ldlibs)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+# Kernels: files that the build itself makes, NAME.pdi, NAME.xclbin and NAME.json.
+$(BUILD)/kernels/.written: $(call objects,$(call sources,kernels/write)) $(call archive,kernels flow image)
+	@mkdir -p $(@D)
+	$(call quiet,LD,$(BUILD)/obj/kernels/write/write_kernels)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $(BUILD)/obj/kernels/write/write_kernels $^
+	$(call quiet,GEN,$(@D))$(BUILD)/obj/kernels/write/write_kernels $(@D)
+	@touch $@
 
 define suite_rule
 $(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1))) $(call archive,$($(1).libs))
