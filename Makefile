@@ -57,9 +57,6 @@ firmware.folders := emu/firmware
 driver.folders   := emu/uapi/driver
 door.folders     := emu/uapi
 support.folders  := tests/support
-firmware.folders := emu/firmware
-driver.folders   := emu/uapi/driver
-door.folders     := emu/uapi
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
 PROGRAMS := xdna-run xdna-image xdna-emu
