@@ -94,7 +94,7 @@ RunResult Array::run(uint64_t cycles) {
     while (machine_->now < end) {
         if (scheduler_->step(end - machine_->now) == 0) {
             stop = Stop::kQuiescent;
-            machine_->now = end;
+            scheduler_->idle(end - machine_->now);
         }
         if (!machine_->faults.empty()) {
             return {Stop::kFault, machine_->now - start};

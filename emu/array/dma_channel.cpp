@@ -414,7 +414,7 @@ uint64_t DmaChannel::steady(uint64_t now) const {
     }
 }
 
-void DmaChannel::report_stall(Machine& machine, uint32_t cycles) {
+void DmaChannel::report_stall(Machine& machine, uint64_t cycles) {
     const unsigned unit = tile_.kind() == TileKind::kCore ? 1 : 0;
     if (stalled_ && (!was_stalled_ || machine.at(tile_).events[unit].watched())) {
         machine.raise_dma(*this, DmaEvent::kStreamStall, cycles);

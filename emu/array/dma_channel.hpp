@@ -57,7 +57,7 @@ class DmaChannel {
     /// Cycles until this channel by itself would do something else.
     uint64_t steady(uint64_t now) const;
     /// Counts a stall on the stream in the step that `cycles` long was.
-    void report_stall(Machine& machine, uint32_t cycles);
+    void report_stall(Machine& machine, uint64_t cycles);
     /// Moves a word in each of the next `cycles` cycles.
     void move(Machine& machine, uint32_t cycles);
 

@@ -165,6 +165,7 @@ void Machine::reset_tile(Tile tile) {
         unit.reset_timer(now);
     }
     state.control_words.clear();
+    state.control_reported = false;
     state.core.control = 2;
     state.core.done = false;
     state.core.last = {};

@@ -34,6 +34,8 @@ struct TileState {
     std::array<EventUnit, 2> events;     ///< core tile: core, memory module; else the first alone
     std::deque<uint32_t> control_words;  ///< tokens on their way into the switch
     Stream* control = nullptr;
+    Stream* control_in = nullptr;
+    bool control_reported = false;
     CoreSlot core;
 
     // Registers that are asked for often, decoded.

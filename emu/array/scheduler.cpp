@@ -59,6 +59,7 @@ void Scheduler::connect() {
                                          : "no stream ends in master port " + to_string(port));
         }
         state->control = machine_.network.from(tile, {PortKind::kControl, 0});
+        state->control_in = machine_.network.to(tile, {PortKind::kControl, 0});
         if (tile.kind() == TileKind::kCore) {
             state->core.in = machine_.network.to(tile, {PortKind::kCore, 0});
             state->core.out = machine_.network.from(tile, {PortKind::kCore, 0});
@@ -114,6 +115,11 @@ void Scheduler::run_cores(uint64_t limit) {
             continue;
         }
         core.time = machine_.now;
+        if (core.last.state == CoreProgress::State::kDone) {
+            core.done = true;
+            machine_.work_stale = true;
+            continue;
+        }
         try {
             core.last = core.model->run(*core.bus, machine_.now, quantum);
         } catch (const CoreTrap& trap) {
@@ -125,7 +131,7 @@ void Scheduler::run_cores(uint64_t limit) {
             continue;
         }
         core.time += core.last.cycles;
-        if (core.last.state == CoreProgress::State::kDone) {
+        if (core.last.state == CoreProgress::State::kDone && core.last.cycles == 0) {
             core.done = true;
             machine_.work_stale = true;
         }
@@ -157,6 +163,14 @@ void Scheduler::grant_locks() {
 void Scheduler::pass_tokens() {
     tokens_next_ = kNever;
     for (auto& state : machine_.tiles) {
+        // A control packet holds its stream up for good, so one report is enough.
+        if (state->control_in != nullptr && state->control_in->pipe.readable(machine_.now) &&
+            !std::exchange(state->control_reported, true)) {
+            machine_.fault(FaultKind::kNotModelled, state->tile, 0,
+                           to_string(state->tile) +
+                               " Tile_Ctrl: a control packet arrived; register accesses by "
+                               "packet are not modelled");
+        }
         if (state->control_words.empty() || state->control == nullptr ||
             state->control->pipe.full()) {
             continue;
@@ -221,6 +235,13 @@ uint64_t Scheduler::steady() const {
         cycles = std::min(cycles, tokens_next_ - machine_.now);
     }
     return cycles;
+}
+
+void Scheduler::idle(uint64_t cycles) {
+    for (DmaChannel* channel : active_) {
+        channel->report_stall(machine_, cycles);
+    }
+    machine_.now += cycles;
 }
 
 uint64_t Scheduler::step(uint64_t limit) {

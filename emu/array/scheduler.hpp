@@ -15,6 +15,9 @@ class Scheduler {
     /// One step of at most `limit` cycles (at least 1); 0 if nothing can move ever.
     uint64_t step(uint64_t limit);
 
+    /// Lets time pass in which, as step() said, nothing moves.
+    void idle(uint64_t cycles);
+
     uint64_t last_progress(unsigned column) const { return progress_[column]; }
 
   private:

@@ -199,6 +199,20 @@ TEST_F(Packets, IdsChooseReceivers) {
               (std::vector<uint32_t>{100, 101, 102, 103, 200, 201, 202, 203}));
 }
 
+TEST_F(Packets, AControlPacketIsReportedAsNotModelled) {
+    connect(kMemTile, mem::kDma, mem::kNorthMaster);
+    connect(kCore2, core::kSouth, core::kCtrl);
+    bd(kMemTile, 0, {.base = 0, .length = 2, .packet_id = 9});
+    start(kMemTile, kMm2s, 0, 0);
+    EXPECT_EQ(array.run(1000).stop, Stop::kFault);
+    const auto faults = array.take_faults();
+    ASSERT_EQ(faults.size(), 1U);
+    EXPECT_EQ(faults[0].kind, FaultKind::kNotModelled);
+    EXPECT_EQ(faults[0].tile, kCore2);
+    EXPECT_NE(faults[0].what.find("control packet"), std::string::npos) << faults[0].what;
+    EXPECT_EQ(array.run(1000).stop, Stop::kQuiescent);
+}
+
 TEST_F(Packets, AnIdWithoutASlotIsReported) {
     merge(false);
     bd(kCore3, 0, {.base = 0, .length = 5, .packet_id = 9});
