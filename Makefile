@@ -94,6 +94,10 @@ conformance.run = $(if $(filter xdna-emu,$(PROGRAMS)),$(BUILD)/bin/xdna-emu --,e
 SUITES += door
 door.run = $(BUILD)/bin/xdna-emu --
 
+# --- benchmarks: file of bench/, libraries in link order ------------------------------------------
+BENCHES := array
+bench/array.libs := array image
+
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
 format.command := scripts/check-format
@@ -187,6 +191,17 @@ $(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
 
 run_suites = $(foreach s,$(SUITES),'$(call suite_name,$(s))=$($(s).run) $(BUILD)/tests/$(call suite_name,$(s))')
 run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')
+
+define bench_rule
+$(BUILD)/bench/$(1): $(call objects,bench/$(1).cpp) $(call archive,$(bench/$(1).libs))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(bench/$(1).ldlibs) -lbenchmark
+endef
+$(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
+
+.PHONY: bench
+bench: $(BENCHES:%=$(BUILD)/bench/%) ## build and run the benchmarks
+	$(Q)for b in $^; do $$b || exit 1; done
 
 .PHONY: suites
 suites: all $(ALL_SUITES)
