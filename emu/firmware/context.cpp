@@ -7,7 +7,7 @@ uint64_t ContextMemory::left_in_heap(uint64_t address) const {
                                                                 : 0;
 }
 
-bool ContextMemory::read(uint64_t address, void* to, size_t size) const {
+bool ContextMemory::translate(uint64_t& address, size_t size) const {
     if (!host_) {
         return false;
     }
@@ -18,7 +18,19 @@ bool ContextMemory::read(uint64_t address, void* to, size_t size) const {
         }
         address = heap_ + (address - kWindow);
     }
-    return host_->read(address, to, size);
+    return true;
+}
+
+bool ContextMemory::read(uint64_t address, void* to, size_t size) {
+    return translate(address, size) && host_->read(address, to, size);
+}
+
+bool ContextMemory::write(uint64_t address, const void* from, size_t size) {
+    return translate(address, size) && host_->write(address, from, size);
+}
+
+std::byte* ContextMemory::span(uint64_t address, size_t size) {
+    return translate(address, size) ? host_->span(address, size) : nullptr;
 }
 
 }  // namespace xdna::emu::firmware

@@ -1,6 +1,7 @@
 #include "emu/firmware/controller.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 namespace xdna::emu::firmware {
@@ -11,10 +12,12 @@ namespace {
 /// 2026-08-05-phoenix-aie-rw-access-wire-layout-mismatch).
 constexpr uint32_t kContexts = 6;
 constexpr uint64_t kHeapChunk = 64ULL << 20;
+/// Slots of a chain never take more (aie2_msg_priv.h, MAX_CHAIN_CMDBUF_SIZE).
+constexpr uint32_t kMaxChain = 4096;
 
 /// What QUERY_AIE_TILE_INFO tells of a Phoenix. Shape: K/npu1_regs.c and firmware metadata; counts:
 /// the register database. The column's dump size and the event counts are not known from hardware.
-constexpr TileInfo kPhoenix = {.size = 0x3000,
+constexpr TileInfo kPhoenix = {.size = 0x2000,
                                .major = 2,
                                .minor = 0,
                                .cols = 5,
@@ -39,7 +42,12 @@ constexpr TileInfo kPhoenix = {.size = 0x3000,
 }  // namespace
 
 Firmware::Controller::Controller(Iommu& iommu, LogSink log)
-    : iommu_(iommu), log_(std::move(log)), thread_([this] { work(); }) {}
+    : iommu_(iommu),
+      log_(std::move(log)),
+      executor_([this](const AsyncErrorRecord& error, const std::string& what) {
+          report_async(error, what);
+      }),
+      thread_([this] { work(); }) {}
 
 Firmware::Controller::~Controller() {
     {
@@ -91,6 +99,7 @@ CreateContextReply Firmware::Controller::create_context(const CreateContextReque
         --id;
     }
     context->id = id;
+    context->serial = next_serial_++;
     context->start_column = request.start_col;
     context->columns = request.num_col;
     contexts_[id] = std::move(context);
@@ -106,6 +115,7 @@ uint32_t Firmware::Controller::destroy_context(uint32_t id) {
         return kMgmtInvalidParam;
     }
     found->second->destroyed = true;
+    ready_.push_back(std::move(found->second));
     contexts_.erase(found);
     wake_.notify_all();
     return kSuccess;
@@ -123,16 +133,11 @@ uint32_t Firmware::Controller::map_host_buffer(const MapHostBufferRequest& reque
 
 ColumnStatusReply Firmware::Controller::column_status(const ColumnStatusRequest& request) {
     const auto columns = static_cast<uint32_t>(__builtin_popcount(request.aie_bitmap));
-    const uint32_t size = columns * kPhoenix.size;
-    const auto host = iommu_.space(0);
-    if (size > request.dump_buff_size || columns != request.num_cols || !host) {
+    if (columns != request.num_cols || columns * kPhoenix.size > request.dump_buff_size) {
         return {kInvalidParam, 0};
     }
-    const std::vector<std::byte> zeroes(size);
-    if (size != 0 && !host->write(request.dump_buff_addr, zeroes.data(), size)) {
-        return {kInvalidInputBuffer, 0};
-    }
-    return {kSuccess, size};
+    // What the dump holds is known to AMD's firmware only: an empty one, rather than a made-up one.
+    return {kSuccess, 0};
 }
 
 TelemetryReply Firmware::Controller::telemetry(const TelemetryRequest& request) {
@@ -205,59 +210,90 @@ void Firmware::Controller::work() {
             wake_.wait(lock);
             continue;
         }
-        const std::shared_ptr<Context> context = std::move(ready_.front());
+        std::shared_ptr<Context> context = std::move(ready_.front());
         ready_.pop_front();
-        Task task = std::move(context->queue.front());
-        context->queue.pop_front();
         if (context->destroyed) {
+            context->queue.clear();
+            lock.unlock();
+            executor_.retire(*context);
+            context.reset();
+            lock.lock();
             continue;
         }
+        Task task = std::move(context->queue.front());
+        context->queue.pop_front();
         lock.unlock();
-        const ChainReply reply = run(*context, task);
-        if (!context->destroyed) {
-            task.done(reply);
+        if (!context->hung) {
+            const auto reply = run(*context, task);
+            if (reply && !context->destroyed) {
+                task.done(*reply);
+            }
         }
         task = {};
+        context.reset();
         lock.lock();
     }
 }
 
-ChainReply Firmware::Controller::run(Context& context, Task& task) {
+std::optional<ChainReply> Firmware::Controller::run(Context& context, Task& task) {
+    const auto complain = [&](size_t index, const std::string& what) {
+        log_(true, "context " + std::to_string(context.id) + ", command " + std::to_string(index) +
+                       ": " + what);
+    };
     std::string problem;
     if (task.chain) {
-        std::vector<uint8_t> bytes(task.chain->size);
+        std::vector<uint8_t> bytes(std::min<uint32_t>(task.chain->size, kMaxChain));
         if (!context.memory.read(task.chain->address, bytes.data(), bytes.size())) {
-            log_(true,
-                 "context " + std::to_string(context.id) + ": the chain's buffer is not mapped");
-            return {kInvalidInputBuffer, 0, kInvalidInputBuffer};
+            complain(0, "the chain's buffer is not mapped");
+            return ChainReply{kInvalidInputBuffer, 0, kInvalidInputBuffer};
         }
         if (!parse_chain(task.chain->opcode, bytes, task.chain->count, task.launches, problem)) {
             const auto index = static_cast<uint32_t>(task.launches.size());
-            log_(true, "context " + std::to_string(context.id) + " command " +
-                           std::to_string(index) + ": " + problem);
-            return {kInvalidCommand, index, kInvalidCommand};
+            complain(index, problem);
+            return ChainReply{kInvalidCommand, index, kInvalidCommand};
         }
     }
     for (uint32_t index = 0; index < task.launches.size(); ++index) {
-        const uint32_t status = launch(context, task.launches[index], problem);
-        if (status != kSuccess) {
-            log_(true, "context " + std::to_string(context.id) + " command " +
-                           std::to_string(index) + ": " + status_text(status) + ": " + problem);
-            return {status, index, status};
+        const Outcome outcome = executor_.launch(context, task.launches[index]);
+        switch (outcome.kind) {
+            case Outcome::Kind::kCancelled:
+                return std::nullopt;
+            case Outcome::Kind::kHung:
+                context.hung = true;
+                complain(index, "hangs: " + outcome.problem);
+                return std::nullopt;
+            case Outcome::Kind::kDone:
+                break;
+        }
+        if (outcome.status != kSuccess) {
+            char code[16];
+            std::snprintf(code, sizeof code, " (0x%x): ", outcome.status);
+            complain(index, status_text(outcome.status) + std::string(code) + outcome.problem);
+            return ChainReply{outcome.status, index, outcome.status};
         }
     }
-    return {};
+    return ChainReply{};
 }
 
-uint32_t Firmware::Controller::launch(Context& context, const Launch& launch,
-                                      std::string& problem) {
-    if (launch.cu >= context.cus.size()) {
-        problem = "CU " + std::to_string(launch.cu) + " of " + std::to_string(context.cus.size()) +
-                  " configured";
-        return kInvalidParam;
+void Firmware::Controller::report_async(const AsyncErrorRecord& error, const std::string& what) {
+    log_(true, "array: " + what);
+    Parked parked;
+    {
+        const std::lock_guard lock(mutex_);
+        if (async_buffers_.empty()) {
+            return;
+        }
+        parked = std::move(async_buffers_.front());
+        async_buffers_.pop_front();
     }
-    problem = "this virtual NPU cannot execute kernels yet";
-    return kInvalidOperation;
+    struct {
+        AsyncErrorHeader header;
+        AsyncErrorRecord record;
+    } event{{1, 0, 0}, error};
+    const auto host = iommu_.space(0);
+    const bool written = host && parked.request.buf_size >= sizeof event &&
+                         host->write(parked.request.buf_addr, &event, sizeof event);
+    parked.done({written ? kSuccess : kInvalidInputBuffer, 0});
 }
 
 }  // namespace xdna::emu::firmware

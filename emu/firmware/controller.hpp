@@ -7,11 +7,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "emu/firmware/context.hpp"
+#include "emu/firmware/executor.hpp"
 #include "emu/firmware/firmware.hpp"
 #include "emu/firmware/task.hpp"
 
@@ -37,6 +39,7 @@ class Firmware::Controller {
     uint32_t register_async_event(const AsyncEventRequest& request, Done<AsyncEventReply> done);
     bool config_cu(uint32_t context, const ConfigCuRequest& request, Done<uint32_t> done);
     bool enqueue(uint32_t context, Task task);
+    int64_t running_cycles() const { return executor_.running_cycles(); }
 
   private:
     struct Parked {
@@ -45,9 +48,9 @@ class Firmware::Controller {
     };
 
     void work();
-    ChainReply run(Context& context, Task& task);
-    uint32_t launch(Context& context, const Launch& launch, std::string& problem);
-    void report_async(const std::vector<AsyncErrorRecord>& errors);
+    /// The reply, or nothing where none will come.
+    std::optional<ChainReply> run(Context& context, Task& task);
+    void report_async(const AsyncErrorRecord& error, const std::string& what);
 
     Iommu& iommu_;
     const LogSink log_;
@@ -57,8 +60,10 @@ class Firmware::Controller {
     bool stopping_ = false;
     std::map<uint32_t, uint64_t> runtime_config_;
     std::map<uint32_t, std::shared_ptr<Context>> contexts_;
-    std::deque<std::shared_ptr<Context>> ready_;  ///< one entry for each task
+    std::deque<std::shared_ptr<Context>> ready_;  ///< one entry for each task, one for the end
     std::deque<Parked> async_buffers_;
+    uint64_t next_serial_ = 1;
+    Executor executor_;
     std::thread thread_;
 };
 

@@ -51,6 +51,9 @@ uint32_t Firmware::register_async_event(const AsyncEventRequest& request,
                                         Done<AsyncEventReply> done) {
     return controller_->register_async_event(request, std::move(done));
 }
+int64_t Firmware::running_cycles() const {
+    return controller_->running_cycles();
+}
 bool Firmware::config_cu(uint32_t context, const ConfigCuRequest& request, Done<uint32_t> done) {
     return controller_->config_cu(context, request, std::move(done));
 }

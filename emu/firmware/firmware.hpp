@@ -55,6 +55,10 @@ class Firmware {
     /// Parks `done` until an error happens in the array; one buffer serves one event.
     uint32_t register_async_event(const AsyncEventRequest& request, Done<AsyncEventReply> done);
 
+    /// Array cycles that the command in progress has used; negative while none is, or while the
+    /// one that is cannot go on. For a watchdog that counts the device's time, not the host's.
+    int64_t running_cycles() const;
+
     // A context's channel: in order, each answered when it is done. False: no such context.
     bool config_cu(uint32_t context, const ConfigCuRequest& request, Done<uint32_t> done);
     bool execute(uint32_t context, const ExecuteBufferCfRequest& request, Done<uint32_t> done);

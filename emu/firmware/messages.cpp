@@ -6,6 +6,10 @@ const char* status_text(uint32_t status) {
     switch (status) {
         case kSuccess:
             return "success";
+        case kAieStreamError:
+            return "stream error";
+        case kAieAccessError:
+            return "access error";
         case kAieBusError:
             return "bus error";
         case kAieInstructionError:

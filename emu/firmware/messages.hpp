@@ -35,6 +35,8 @@ enum class Opcode : uint32_t {
 /// Status words of replies.
 enum Status : uint32_t {
     kSuccess = 0,
+    kAieStreamError = 0x1000003,
+    kAieAccessError = 0x1000004,
     kAieBusError = 0x1000005,
     kAieInstructionError = 0x1000006,
     kAieLockError = 0x1000008,

@@ -74,7 +74,8 @@ struct Mapping {
     uint64_t offset = 0;  ///< bytes into `memory`
 };
 
-/// An open file description of /dev/accel/accel0. Destroying it is the final release: contexts,
+/// An open file description of /dev/accel/accel0. Destroying it is the final release, which comes
+/// after the last descriptor is closed and the last mapping of the file is gone: contexts,
 /// handles and syncobjs of this file go. Thread-safe: calls of several threads may overlap.
 class File {
   public:

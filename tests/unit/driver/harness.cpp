@@ -4,6 +4,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace xdna::emu::test {
@@ -60,6 +62,11 @@ void TestCaller::interrupt() {
     if (wake) {
         wake();
     }
+}
+
+void TestCaller::clear_interrupt() {
+    const std::lock_guard lock(mutex_);
+    interrupted_ = false;
 }
 
 Map& Map::operator=(Map&& other) noexcept {
@@ -171,8 +178,21 @@ int64_t deadline(int64_t ms) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() + ms * 1000000;
 }
 
+namespace {
+
+/// XDNA_TEST_LOG=1 shows the device's log.
+Driver::Options with_log(Driver::Options options) {
+    if (std::getenv("XDNA_TEST_LOG") != nullptr) {
+        options.log = [](const LogLine& line) { std::fprintf(stderr, "%s\n", line.text.c_str()); };
+    }
+    return options;
+}
+
+}  // namespace
+
 DriverTest::DriverTest(Driver::Options options)
-    : driver(Driver::create(options)), file(std::make_unique<TestFile>(*driver, caller)) {}
+    : driver(Driver::create(with_log(std::move(options)))),
+      file(std::make_unique<TestFile>(*driver, caller)) {}
 
 bool DriverTest::logged(const std::string& text) const {
     for (const LogLine& line : driver->log()) {

@@ -38,6 +38,7 @@ class TestCaller final : public Caller {
     void on_interrupt(std::function<void()> wake) override;
 
     void interrupt();
+    void clear_interrupt();
 
     pid_t as_pid = ::getpid();
     bool root = false;
