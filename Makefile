@@ -104,6 +104,15 @@ format.command := scripts/check-format
 CHECKS += install
 install.command := scripts/check-install
 
+# --- fuzz targets: tests/fuzz/<name>.cpp, further sources, libraries in link order ----------------
+# With FUZZ=1 each is build/fuzz/bin/<name>.
+FUZZERS := image_aie_partition image_cdo image_control_elf image_dpu_sequence image_embedded_metadata \
+           image_ert_packet image_pdi image_transaction image_xclbin
+fuzz_image.sources := tests/unit/image/samples.cpp
+fuzz_image.libs    := image
+$(foreach f,$(filter image_%,$(FUZZERS)),$(eval $(f).sources := $(fuzz_image.sources))\
+  $(eval $(f).libs := $(fuzz_image.libs)))
+
 # --- packages -----------------------------------------------------------------------------------
 pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)
 pkg.libdrm.libs   := $(shell pkg-config --libs libdrm 2>/dev/null)
@@ -247,6 +256,33 @@ test: setup ## every test, after setting up this machine
 lint: $(GENERATED) ## clang-format and clang-tidy over every source
 	$(Q)scripts/check-format
 	$(Q)scripts/check-tidy $(CPPFLAGS) -std=c++20
+
+define fuzzer_rule
+$(BUILD)/bin/$(1): $(call objects,tests/fuzz/$(1).cpp $($(1).sources)) $(call archive,$($(1).libs))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $$@ $$^
+endef
+ifdef FUZZ
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer_rule,$(f))))
+endif
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzzers
+fuzzers: $(FUZZERS:%=$(BUILD)/bin/%)
+
+.PHONY: run-fuzzers
+run-fuzzers: $(FUZZERS:%=run-fuzzer-%)
+
+# What was found interesting is kept in corpus/, what crashed beside it.
+run-fuzzer-%: $(BUILD)/bin/%
+	@mkdir -p $(BUILD)/corpus/$*
+	$(Q)$(BUILD)/bin/$* -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -rss_limit_mb=2048 \
+	  -print_final_stats=0 -verbosity=0 -artifact_prefix=$(BUILD)/corpus/$*- $(BUILD)/corpus/$*
+	@echo '  $*: $(FUZZ_SECONDS) s without a finding'
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60) each
+	$(Q)$(MAKE) FUZZ=1 run-fuzzers
 
 .PHONY: setup
 setup: ## install what is missing (Debian packages; newer headers into build/sysroot)
