@@ -2,7 +2,6 @@
 
 #include <linux/capability.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -10,6 +9,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -57,10 +57,16 @@ bool RemoteCaller::capable_ipc_lock() const {
 }
 
 uint64_t RemoteCaller::memlock_limit() const {
-    rlimit limit{};
-    if (::prlimit(pid_, RLIMIT_MEMLOCK, nullptr, &limit) != 0)
-        return 0;
-    return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+    // Not prlimit: that wants the process's user id or CAP_SYS_RESOURCE.
+    constexpr char kName[] = "Max locked memory";
+    std::ifstream limits("/proc/" + std::to_string(pid_) + "/limits");
+    for (std::string line; std::getline(limits, line);)
+        if (line.rfind(kName, 0) == 0) {
+            std::istringstream values(line.substr(sizeof kName - 1));
+            uint64_t soft = 0;
+            return values >> soft ? soft : UINT64_MAX;  // else "unlimited"
+        }
+    return 0;
 }
 
 int RemoteCaller::transfer(Transfer move, void* local, uint64_t remote, size_t size) {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "tests/door/node.hpp"
@@ -257,6 +259,22 @@ TEST(Lifetime, ClosingEverythingDoesNotCutTheDoor) {
             ::close(other);
         return driver_name(kept) == "amdxdna_accel_driver" && close_bo(kept, handle) == 0;
     }));
+}
+
+TEST(Lifetime, NoDescriptorButTheProgramsOwn) {
+    const auto count = [] {
+        const std::filesystem::directory_iterator listed("/proc/self/fd");
+        return std::distance(begin(listed), end(listed));
+    };
+    const auto before = count();
+    Fd fd = open_node();
+    uint32_t handle = 0;
+    ASSERT_EQ(0, create_bo(fd, kPage, handle));
+    void* at = map_bo(fd, handle, kPage);
+    EXPECT_EQ(before + 1, count());
+    fd.reset();
+    EXPECT_EQ(before, count());
+    ::munmap(at, kPage);
 }
 
 TEST(Lifetime, ManyProcessesShareOneDevice) {

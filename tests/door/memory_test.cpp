@@ -1,5 +1,7 @@
 // mmap of the node, and what undoes it: errors as mm/mmap.c and the DRM core give them, mappings
 // that are split, replaced and moved.
+#include <linux/dma-buf.h>
+
 #include "tests/door/node.hpp"
 
 namespace xdna::door {
@@ -139,6 +141,23 @@ TEST_F(Memory, OtherRequestsAreNotForIt) {
     EXPECT_EQ(FD_CLOEXEC, ::fcntl(fd_, F_GETFD));
     EXPECT_EQ(-1, ::ioctl(-1, DRM_IOCTL_VERSION, &value));
     EXPECT_EQ(EBADF, errno);
+}
+
+TEST_F(Memory, DmaBufIsOne) {
+    drm_prime_handle prime{};
+    prime.handle = handle_;
+    prime.flags = DRM_RDWR;
+    ASSERT_EQ(0, ioctl_errno(fd_, DRM_IOCTL_PRIME_HANDLE_TO_FD, prime));
+    Fd buffer(prime.fd);
+    dma_buf_sync sync{DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW};
+    EXPECT_EQ(0, ioctl_errno(buffer, DMA_BUF_IOCTL_SYNC, sync));
+    sync.flags = DMA_BUF_SYNC_START;
+    EXPECT_EQ(EINVAL, ioctl_errno(buffer, DMA_BUF_IOCTL_SYNC, sync));
+    EXPECT_EQ(0, refused(kSize, kReadWrite, MAP_SHARED, buffer, 0));
+    EXPECT_EQ(EINVAL, refused(kSize + kPage, kReadWrite, MAP_SHARED, buffer, 0));
+    EXPECT_EQ(EINVAL, refused(kSize, kReadWrite, MAP_PRIVATE, buffer, 0));
+    Fd other(::memfd_create("other", MFD_CLOEXEC));
+    EXPECT_EQ(ENOTTY, ioctl_errno(other, DMA_BUF_IOCTL_SYNC, sync));
 }
 
 TEST_F(Memory, BufferPassesAsDmaBuf) {

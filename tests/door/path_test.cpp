@@ -187,6 +187,8 @@ TEST(Path, WhatIsNotThereIsNotThere) {
     EXPECT_EQ(ENOTDIR, errno);
     EXPECT_EQ(-1, ::open(kNode, O_RDWR | O_CREAT | O_EXCL, 0666));
     EXPECT_EQ(EEXIST, errno);
+    EXPECT_EQ(-1, ::open(kNode, O_RDWR | O_EXCL));
+    EXPECT_EQ(EBUSY, errno);
     EXPECT_EQ(-1, ::open(kNode, O_RDONLY | O_DIRECTORY));
     EXPECT_EQ(ENOTDIR, errno);
     const char* nowhere = reinterpret_cast<const char*>(8);

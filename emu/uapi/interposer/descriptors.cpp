@@ -1,5 +1,6 @@
 // Calls on descriptors: ioctl, and the ones that would close what the door keeps open.
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/openat2.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -38,6 +39,8 @@ DOOR_EXPORT int ioctl(int fd, unsigned long request, ...) noexcept {
     // terminals' type too, and terminal requests get from a socket what they get from a device.
     constexpr unsigned kTerminal = 'T';
     uint64_t file;
+    if (_IOC_TYPE(request) == DMA_BUF_BASE && is_dma_buf(fd))
+        return static_cast<int>(returned(ioctl_dma_buf(request, argument)));
     if ((_IOC_TYPE(request) == kTerminal && request != FIONREAD && request != TIOCOUTQ) ||
         !is_device(fd, file))
         return NEXT(ioctl)(fd, request, argument);

@@ -1,6 +1,7 @@
 #include "emu/uapi/interposer/device.hpp"
 
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -10,6 +11,7 @@
 
 #include "emu/uapi/interposer/config.hpp"
 #include "emu/uapi/interposer/connection.hpp"
+#include "emu/uapi/interposer/paths.hpp"
 #include "emu/uapi/interposer/system.hpp"
 #include "emu/uapi/machine_layout.hpp"
 
@@ -30,6 +32,8 @@ long open_device(int flags) {
         return -EEXIST;
     if ((flags & O_DIRECTORY) != 0)
         return -ENOTDIR;
+    if ((flags & O_EXCL) != 0)
+        return -EBUSY;  // drm_file.c, drm_open_helper
     const Answer answer = call(wire::Op::kOpen, 0, static_cast<uint64_t>(flags));
     if (answer.result < 0)
         return answer.result;
@@ -57,6 +61,30 @@ long ioctl_device(uint64_t file, unsigned long request, unsigned long argument) 
         return -EFAULT;
     }
     return answer.result;
+}
+
+bool is_dma_buf(int fd) {
+    // The driver's buffers are sealed memfds of this name (driver/bo_memory.cpp).
+    constexpr char kTarget[] = "/memfd:xdna-bo";
+    if (config() == nullptr || raw(SYS_fcntl, fd, F_GET_SEALS) <= 0)
+        return false;
+    char path[sizeof kTarget + 16];
+    return path_of(fd, path, sizeof path) >= sizeof kTarget - 1 &&
+           std::memcmp(path, kTarget, sizeof kTarget - 1) == 0;
+}
+
+long ioctl_dma_buf(unsigned long request, unsigned long argument) {
+    if (static_cast<uint32_t>(request) != DMA_BUF_IOCTL_SYNC)
+        return -ENOTTY;
+    dma_buf_sync sync;
+    iovec to{&sync, sizeof sync};
+    iovec from{reinterpret_cast<void*>(argument), sizeof sync};
+    if (raw(SYS_process_vm_readv, raw(SYS_getpid), word(&to), 1, word(&from), 1) !=
+        static_cast<long>(sizeof sync))
+        return -EFAULT;
+    // dma-buf.c, dma_buf_ioctl. There is nothing to flush: the device reads these very pages.
+    const bool known = (sync.flags & ~static_cast<uint64_t>(DMA_BUF_SYNC_VALID_FLAGS_MASK)) == 0;
+    return known && (sync.flags & DMA_BUF_SYNC_RW) != 0 ? 0 : -EINVAL;
 }
 
 namespace {

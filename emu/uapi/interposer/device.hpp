@@ -16,6 +16,11 @@ long open_device(int flags);
 /// ioctl() of an open device file: 0 or more, or a negative errno.
 long ioctl_device(uint64_t file, unsigned long request, unsigned long argument);
 
+/// True if `fd` is a dma-buf that the driver exported. errno stays as it was.
+bool is_dma_buf(int fd);
+/// ioctl() of one: 0 or a negative errno.
+long ioctl_dma_buf(unsigned long request, unsigned long argument);
+
 /// What stat() of the node says.
 void describe_node(struct stat& status);
 void describe_node(struct statx& status);

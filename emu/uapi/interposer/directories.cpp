@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "emu/uapi/interposer/config.hpp"
+#include "emu/uapi/interposer/connection.hpp"
 #include "emu/uapi/interposer/device.hpp"
 #include "emu/uapi/interposer/paths.hpp"
 #include "emu/uapi/interposer/system.hpp"
@@ -75,6 +76,23 @@ void correct_type(DIR* directory, struct dirent* entry) {
     }
 }
 
+/// The door's own descriptors are none of the program's: its list of them leaves them out.
+template <typename Entry>
+__attribute__((noinline)) bool lists_hidden(DIR* directory, const Entry* entry) {
+    int fd = 0;
+    for (const char* digit = entry->d_name; *digit != 0; ++digit) {
+        if (*digit < '0' || *digit > '9' || fd > 1 << 20)
+            return false;
+        fd = 10 * fd + (*digit - '0');
+    }
+    if (!is_hidden(fd))
+        return false;
+    KeepErrno keep;
+    char path[64];
+    const size_t size = path_of(::dirfd(directory), path, sizeof path);
+    return size > 6 && ::strncmp(path, "/proc/", 6) == 0 && ::strcmp(path + size - 3, "/fd") == 0;
+}
+
 void correct_type(DIR* directory, struct dirent64* entry) {
     correct_type(directory, reinterpret_cast<struct dirent*>(entry));
 }
@@ -105,13 +123,19 @@ DOOR_EXPORT int closedir(DIR* directory) {
 }
 
 DOOR_EXPORT struct dirent* readdir(DIR* directory) {
-    struct dirent* entry = NEXT(readdir)(directory);
+    struct dirent* entry;
+    do
+        entry = NEXT(readdir)(directory);
+    while (entry != nullptr && lists_hidden(directory, entry));
     correct_type(directory, entry);
     return entry;
 }
 
 DOOR_EXPORT struct dirent64* readdir64(DIR* directory) {
-    struct dirent64* entry = NEXT(readdir64)(directory);
+    struct dirent64* entry;
+    do
+        entry = NEXT(readdir64)(directory);
+    while (entry != nullptr && lists_hidden(directory, entry));
     correct_type(directory, entry);
     return entry;
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -207,6 +208,12 @@ long mmap_any(void* address, size_t length, int prot, int flags, int fd, off_t o
             debug("mmap", "/dev/accel/accel0", at);
             return at;
         }
+        // dma-buf.c, dma_buf_mmap_internal, and the DRM helper's refusal of private copies.
+        struct stat status;
+        if (fd >= 0 && is_dma_buf(fd) && raw(SYS_fstat, fd, word(&status)) == 0 &&
+            ((flags & MAP_TYPE) == MAP_PRIVATE || static_cast<uint64_t>(offset) + in_pages(length) >
+                                                      static_cast<uint64_t>(status.st_size)))
+            return -EINVAL;
     }
     if (piece_count == 0 || (flags & MAP_FIXED) == 0)
         return map();
