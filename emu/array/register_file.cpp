@@ -183,14 +183,14 @@ Row row_of(const Register& reg) {
 }
 
 const Row& row(const Register& reg) {
-    static const std::vector<Row> kRows = [] {
-        std::vector<Row> rows;
+    static const std::vector<Row> rows = [] {
+        std::vector<Row> all;
         for (const Register& each : image::registers()) {
-            rows.push_back(row_of(each));
+            all.push_back(row_of(each));
         }
-        return rows;
+        return all;
     }();
-    return kRows[static_cast<size_t>(&reg - image::registers().data())];
+    return rows[static_cast<size_t>(&reg - image::registers().data())];
 }
 
 std::string hex(uint32_t value) {
