@@ -103,6 +103,8 @@ CHECKS := format
 format.command := scripts/check-format
 CHECKS += install
 install.command := scripts/check-install
+CHECKS += programs
+programs.command = tests/door/programs $(BUILD)/bin/xdna-emu
 
 # --- fuzz targets: tests/fuzz/<name>.cpp, further sources, libraries in link order ----------------
 # With FUZZ=1 each is build/fuzz/bin/<name>.
