@@ -1,6 +1,7 @@
 #include "tools/xdna-image/container.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>

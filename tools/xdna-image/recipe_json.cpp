@@ -1,5 +1,7 @@
 #include "tools/xdna-image/recipe_json.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
