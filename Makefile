@@ -91,7 +91,8 @@ SUITES += conformance
 conformance.libs := xdna
 conformance.ldlibs = $(pkg.libdrm.libs)
 conformance.run = $(if $(filter xdna-emu,$(PROGRAMS)),$(BUILD)/bin/xdna-emu --,exit 77;)
-SUITES += door
+SUITES += unit/door door
+unit/door.libs := door driver firmware array image
 door.run = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order ------------------------------------------
@@ -114,6 +115,8 @@ fuzz_image.sources := tests/unit/image/samples.cpp
 fuzz_image.libs    := image
 $(foreach f,$(filter image_%,$(FUZZERS)),$(eval $(f).sources := $(fuzz_image.sources))\
   $(eval $(f).libs := $(fuzz_image.libs)))
+FUZZERS += ioctl
+ioctl.libs := door driver firmware array image
 
 # --- packages -----------------------------------------------------------------------------------
 pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)
