@@ -118,6 +118,14 @@ $(foreach f,$(filter image_%,$(FUZZERS)),$(eval $(f).sources := $(fuzz_image.sou
 FUZZERS += ioctl
 ioctl.libs := door driver firmware array image
 
+# --- benchmarks: bench/<name>.cpp, libraries in link order ----------------------------------------
+# Each is one program, build/bench/<name>; bench/<name>/*.cpp serves as well.
+BENCHES := xdna count_instructions
+bench.xdna.libs := xdna image
+bench.xdna.ldlibs = -lbenchmark $(pkg.libdrm.libs)
+bench.count_instructions.libs := xdna image support
+bench.count_instructions.ldlibs = $(pkg.libdrm.libs)
+
 # --- packages -----------------------------------------------------------------------------------
 pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)
 pkg.libdrm.libs   := $(shell pkg-config --libs libdrm 2>/dev/null)
@@ -202,6 +210,16 @@ $(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1)
 	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $($(1).ldlibs) -lgtest -lgtest_main
 endef
 $(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
+
+define bench_rule
+$(BUILD)/bench/$(1): $(call objects,$(or $(wildcard bench/$(1).cpp),$(call sources,bench/$(1)))) $(call archive,$(bench.$(1).libs))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(bench.$(1).ldlibs)
+endef
+$(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
+
+.PHONY: benches
+benches: $(BENCHES:%=$(BUILD)/bench/%) ## build the benchmarks, build/bench/*
 
 run_suites = $(foreach s,$(SUITES),'$(call suite_name,$(s))=$($(s).run) $(BUILD)/tests/$(call suite_name,$(s))')
 run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')

@@ -1,0 +1,147 @@
+// What libxdna's calls cost: BOs, sync, and commands that do nothing.
+//   build/bench/xdna, or build/bin/xdna-emu -- build/bench/xdna
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/empty_command.hpp"
+#include "xdna/xdna.hpp"
+
+namespace xdna::bench {
+namespace {
+
+Device& device() {
+    static Device opened;
+    return opened;
+}
+
+/// The context of the command benchmarks. Made once: a context takes columns and firmware.
+EmptyCommands& commands() {
+    static EmptyCommands made(device());
+    return made;
+}
+
+void create_map_destroy(benchmark::State& state, xdna_bo_type type) {
+    const auto size = static_cast<uint64_t>(state.range(0));
+    for (auto _ : state) {
+        Bo bo(device(), type, size);
+        benchmark::DoNotOptimize(bo.memory());
+    }
+}
+BENCHMARK_CAPTURE(create_map_destroy, share, XDNA_BO_SHARE)
+    ->RangeMultiplier(16)
+    ->Range(4096, 64 << 20);
+BENCHMARK_CAPTURE(create_map_destroy, dev, XDNA_BO_DEV)->RangeMultiplier(16)->Range(4096, 16 << 20);
+BENCHMARK_CAPTURE(create_map_destroy, cmd, XDNA_BO_CMD)->Arg(4096);
+
+void sync(benchmark::State& state, xdna_sync direction) {
+    const auto size = static_cast<uint64_t>(state.range(0));
+    Bo bo(device(), XDNA_BO_SHARE, size);
+    for (auto _ : state) {
+        check(xdna_bo_sync(bo.get(), direction, 0, size));
+    }
+    state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
+}
+BENCHMARK_CAPTURE(sync, to_device, XDNA_SYNC_TO_DEVICE)->RangeMultiplier(16)->Range(4096, 16 << 20);
+BENCHMARK_CAPTURE(sync, from_device, XDNA_SYNC_FROM_DEVICE)->Arg(1 << 20);
+
+/// As sync(), on lines that the CPU has just written: these go out to memory.
+void write_and_sync(benchmark::State& state) {
+    const auto size = static_cast<uint64_t>(state.range(0));
+    Bo bo(device(), XDNA_BO_SHARE, size);
+    const auto bytes = bo.span();
+    for (auto _ : state) {
+        state.PauseTiming();
+        std::memset(bytes.data(), 1, bytes.size());
+        state.ResumeTiming();
+        bo.sync_to_device();
+    }
+    state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
+}
+BENCHMARK(write_and_sync)->Arg(1 << 20);
+
+void submit_and_wait(benchmark::State& state) {
+    Command command = commands().make();
+    for (auto _ : state) {
+        command.run();
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(submit_and_wait)->UseRealTime();
+
+void set_words_submit_and_wait(benchmark::State& state) {
+    Command command = commands().make();
+    const uint32_t six[6] = {};
+    for (auto _ : state) {
+        command.set_words(5, six);
+        command.run();
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(set_words_submit_and_wait)->UseRealTime();
+
+/// Several commands in flight: each is waited for when its turn to be submitted again comes.
+void pipelined(benchmark::State& state) {
+    std::vector<Command> ring;
+    for (int64_t i = 0; i < state.range(0); i++) {
+        ring.push_back(commands().make());
+    }
+    size_t next = 0;
+    for (Command& command : ring) {
+        command.submit();
+    }
+    for (auto _ : state) {
+        ring[next].wait();
+        ring[next].submit();
+        next = (next + 1) % ring.size();
+    }
+    for (Command& command : ring) {
+        command.wait();
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(pipelined)->Arg(2)->Arg(4)->UseRealTime();
+
+void chained(benchmark::State& state) {
+    std::vector<Command> members;
+    for (int64_t i = 0; i < state.range(0); i++) {
+        members.push_back(commands().make());
+    }
+    Command chain(commands().hwctx());
+    chain.set_chain(members);
+    for (auto _ : state) {
+        chain.run();
+    }
+    state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(chained)->Arg(8)->Arg(24)->UseRealTime();
+
+}  // namespace
+}  // namespace xdna::bench
+
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+        return 1;
+    }
+    try {
+        xdna::Device& device = xdna::bench::device();
+        const auto info = device.info();
+        const auto version = device.driver_version();
+        benchmark::AddCustomContext(
+            "npu", std::string(info.generation) + " " + info.marketing_name + " at " + info.bdf);
+        benchmark::AddCustomContext(
+            "driver", std::to_string(version.major) + "." + std::to_string(version.minor));
+        // An empty command must complete before its time means anything.
+        xdna::bench::commands().make().run();
+    } catch (const xdna::Error& error) {
+        std::fprintf(stderr, "bench/xdna: %s\n", error.what());
+        return 77;
+    }
+    benchmark::RunSpecifiedBenchmarks();
+    return 0;
+}
