@@ -95,9 +95,17 @@ SUITES += unit/door door
 unit/door.libs := door driver firmware array image
 door.run = $(BUILD)/bin/xdna-emu --
 
-# --- benchmarks: file of bench/, libraries in link order ------------------------------------------
+# --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
 BENCHES := array
 bench/array.libs := array image
+BENCHES += xdna
+bench/xdna.libs := xdna image
+bench/xdna.ldlibs = $(pkg.libdrm.libs)
+bench/xdna.run := $(BUILD)/bin/xdna-emu --
+BENCHES += count_instructions
+bench/count_instructions.libs := xdna image support
+bench/count_instructions.ldlibs = $(pkg.libdrm.libs)
+bench/count_instructions.run := $(BUILD)/bin/xdna-emu --
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format
@@ -117,14 +125,6 @@ $(foreach f,$(filter image_%,$(FUZZERS)),$(eval $(f).sources := $(fuzz_image.sou
   $(eval $(f).libs := $(fuzz_image.libs)))
 FUZZERS += ioctl
 ioctl.libs := door driver firmware array image
-
-# --- benchmarks: bench/<name>.cpp, libraries in link order ----------------------------------------
-# Each is one program, build/bench/<name>; bench/<name>/*.cpp serves as well.
-BENCHES := xdna count_instructions
-bench.xdna.libs := xdna image
-bench.xdna.ldlibs = -lbenchmark $(pkg.libdrm.libs)
-bench.count_instructions.libs := xdna image support
-bench.count_instructions.ldlibs = $(pkg.libdrm.libs)
 
 # --- packages -----------------------------------------------------------------------------------
 pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)
@@ -211,16 +211,6 @@ $(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1)
 endef
 $(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
 
-define bench_rule
-$(BUILD)/bench/$(1): $(call objects,$(or $(wildcard bench/$(1).cpp),$(call sources,bench/$(1)))) $(call archive,$(bench.$(1).libs))
-	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(bench.$(1).ldlibs)
-endef
-$(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
-
-.PHONY: benches
-benches: $(BENCHES:%=$(BUILD)/bench/%) ## build the benchmarks, build/bench/*
-
 run_suites = $(foreach s,$(SUITES),'$(call suite_name,$(s))=$($(s).run) $(BUILD)/tests/$(call suite_name,$(s))')
 run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')
 
@@ -232,8 +222,8 @@ endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
 .PHONY: bench
-bench: $(BENCHES:%=$(BUILD)/bench/%) ## build and run the benchmarks
-	$(Q)for b in $^; do $$b || exit 1; done
+bench: $(BENCHES:%=$(BUILD)/bench/%) $(ALL_PROGRAMS) $(ALL_GUESTS) ## build and run the benchmarks
+	$(Q)$(foreach b,$(BENCHES),{ $(bench/$(b).run) $(BUILD)/bench/$(b) || [ $$? = 77 ]; } || exit 1;)
 
 .PHONY: suites
 suites: all $(ALL_SUITES)
