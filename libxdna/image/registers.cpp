@@ -41,9 +41,9 @@ std::vector<Extent> extents_of(TileKind tile) {
 }  // namespace
 
 std::optional<RegisterHit> find_register(TileKind tile, uint32_t offset) {
-    static const std::array<std::vector<Extent>, 3> kExtents = {
+    static const std::array<std::vector<Extent>, 3> all_extents = {
         extents_of(TileKind::kShim), extents_of(TileKind::kMem), extents_of(TileKind::kCore)};
-    const auto& extents = kExtents[static_cast<size_t>(tile)];
+    const auto& extents = all_extents[static_cast<size_t>(tile)];
     auto after = std::upper_bound(extents.begin(), extents.end(), offset,
                                   [](uint32_t at, const Extent& e) { return at < e.begin; });
     if (after == extents.begin() || offset >= std::prev(after)->end) {

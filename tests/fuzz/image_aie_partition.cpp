@@ -4,8 +4,8 @@
 using namespace xdna::image;
 
 const Bytes& xdna::fuzz::seed() {
-    static const Bytes kSeed = samples::xclbin().section(SectionKind::kAiePartition)->data;
-    return kSeed;
+    static const Bytes sample = samples::xclbin().section(SectionKind::kAiePartition)->data;
+    return sample;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

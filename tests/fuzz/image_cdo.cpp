@@ -4,8 +4,8 @@
 using namespace xdna::image;
 
 const Bytes& xdna::fuzz::seed() {
-    static const Bytes kSeed = serialize(samples::cdo());
-    return kSeed;
+    static const Bytes sample = serialize(samples::cdo());
+    return sample;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -5,8 +5,8 @@
 using namespace xdna::image;
 
 const Bytes& xdna::fuzz::seed() {
-    static const Bytes kSeed = samples::control_elf();
-    return kSeed;
+    static const Bytes sample = samples::control_elf();
+    return sample;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

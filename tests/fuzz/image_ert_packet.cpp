@@ -5,8 +5,8 @@
 using namespace xdna::image;
 
 const Bytes& xdna::fuzz::seed() {
-    static const Bytes kSeed = serialize(samples::ert_packets()[1]);
-    return kSeed;
+    static const Bytes sample = serialize(samples::ert_packets()[1]);
+    return sample;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

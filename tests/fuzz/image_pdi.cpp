@@ -19,8 +19,8 @@ static void repair(xdna::image::Bytes& bytes) {
 using namespace xdna::image;
 
 const Bytes& xdna::fuzz::seed() {
-    static const Bytes kSeed = serialize(samples::pdi());
-    return kSeed;
+    static const Bytes sample = serialize(samples::pdi());
+    return sample;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -5,8 +5,8 @@
 using namespace xdna::image;
 
 const Bytes& xdna::fuzz::seed() {
-    static const Bytes kSeed = serialize(samples::transaction(false));
-    return kSeed;
+    static const Bytes sample = serialize(samples::transaction(false));
+    return sample;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -4,8 +4,8 @@
 using namespace xdna::image;
 
 const Bytes& xdna::fuzz::seed() {
-    static const Bytes kSeed = serialize(samples::xclbin());
-    return kSeed;
+    static const Bytes sample = serialize(samples::xclbin());
+    return sample;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -61,9 +61,9 @@ Bytes from_hex_text(const Bytes& text) {
 }  // namespace
 
 const std::vector<std::string>& kind_names() {
-    static const std::vector<std::string> kNames = {"xclbin", "pdi", "cdo", "txn",
-                                                    "dpu",    "elf", "ert"};
-    return kNames;
+    static const std::vector<std::string> names = {"xclbin", "pdi", "cdo", "txn",
+                                                   "dpu",    "elf", "ert"};
+    return names;
 }
 
 std::string_view kind_name(Kind kind) {
