@@ -46,10 +46,11 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa flow kernels array firmware driver door support
+LIBRARIES := xdna image isa as flow kernels array firmware driver door support
 xdna.folders     := libxdna
 image.folders    := libxdna/image
 isa.folders      := kernels/isa
+as.folders       := kernels/as
 flow.folders     := kernels/flow
 kernels.folders  := kernels kernels/passthrough
 array.folders    := emu/array
@@ -63,6 +64,9 @@ PROGRAMS := xdna-run xdna-image xdna-emu
 xdna-run.libs   := kernels flow image xdna
 xdna-run.ldlibs = $(pkg.libdrm.libs)
 xdna-image.libs := image
+PROGRAMS += xdna-as xdna-objdump
+xdna-as.libs := as isa image
+xdna-objdump.libs := as isa image
 xdna-emu.libs   := door driver firmware array image
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
@@ -79,6 +83,8 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 SUITES := unit/image unit/isa unit/array
 unit/image.libs := image
 unit/isa.libs := isa
+SUITES += unit/as
+unit/as.libs := as isa image
 unit/array.libs := array image
 SUITES += unit/flow
 unit/flow.libs := kernels flow image
