@@ -131,6 +131,10 @@ $(foreach f,$(filter image_%,$(FUZZERS)),$(eval $(f).sources := $(fuzz_image.sou
   $(eval $(f).libs := $(fuzz_image.libs)))
 FUZZERS += ioctl
 ioctl.libs := door driver firmware array image
+FUZZERS += isa_decode assemble as_elf
+isa_decode.libs := isa
+assemble.libs   := as isa image
+as_elf.libs     := as isa image
 
 # --- packages -----------------------------------------------------------------------------------
 pkg.libdrm.cflags := $(shell pkg-config --cflags libdrm 2>/dev/null)

@@ -141,7 +141,8 @@ TEST(Codec, NamesWhatItCannotDecode) {
     EXPECT_EQ(describe(failure), "4-byte bundle has no known format");
     EXPECT_FALSE(decode(test::from_hex("19080014"), &failure));
     EXPECT_EQ(failure.reason, DecodeFailure::Reason::kOperation);
-    EXPECT_EQ(describe(failure), "slot alu of a 4-byte bundle holds 0x80010, which is no operation");
+    EXPECT_EQ(describe(failure),
+              "slot alu of a 4-byte bundle holds 0x80010, which is no operation");
 }
 
 TEST(Codec, RefusesValuesThatDoNotFit) {
