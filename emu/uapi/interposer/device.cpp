@@ -76,7 +76,7 @@ bool is_dma_buf(int fd) {
 long ioctl_dma_buf(unsigned long request, unsigned long argument) {
     if (static_cast<uint32_t>(request) != DMA_BUF_IOCTL_SYNC)
         return -ENOTTY;
-    dma_buf_sync sync;
+    dma_buf_sync sync{};
     iovec to{&sync, sizeof sync};
     iovec from{reinterpret_cast<void*>(argument), sizeof sync};
     if (raw(SYS_process_vm_readv, raw(SYS_getpid), word(&to), 1, word(&from), 1) !=

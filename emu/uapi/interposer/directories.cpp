@@ -17,7 +17,7 @@
 
 using namespace xdna::emu::door;  // NOLINT(google-build-using-namespace)
 
-extern "C" char* __getcwd_chk(char* buffer, size_t size, size_t capacity);
+extern "C" char* __getcwd_chk(char*, size_t, size_t);  // NOLINT(readability-identifier-naming)
 
 static_assert(sizeof(struct dirent) == sizeof(struct dirent64));
 
@@ -64,8 +64,8 @@ void correct_type(DIR* directory, struct dirent* entry) {
         return;
     KeepErrno keep;
     const int fd = ::dirfd(directory);
-    char first;
-    struct stat status;
+    char first = 0;
+    struct stat status {};
     if (entry->d_type == DT_LNK) {
         if (raw(SYS_readlinkat, fd, word(entry->d_name), word(&first), 1) == 1 && first == '/')
             entry->d_type = DT_UNKNOWN;

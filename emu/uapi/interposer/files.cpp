@@ -21,6 +21,7 @@ using namespace xdna::emu;        // NOLINT(google-build-using-namespace)
 using namespace xdna::emu::door;  // NOLINT(google-build-using-namespace)
 
 // Entry points of libc that no header declares.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 int __open_2(const char* path, int flags);
 int __open64_2(const char* path, int flags);
@@ -39,6 +40,7 @@ ssize_t __readlinkat_chk(int directory, const char* path, char* buffer, size_t s
                          size_t capacity);
 char* __realpath_chk(const char* path, char* resolved, size_t capacity);
 }
+// NOLINTEND(readability-identifier-naming)
 
 static_assert(sizeof(struct stat) == sizeof(struct stat64) && sizeof(off_t) == 8);
 
@@ -58,7 +60,7 @@ int open_claimed(int directory, const char* path, int flags, Next next) {
 /// `path` leads to an open device file through /proc: the kernel will not open a socket that way.
 bool leads_to_device(int directory, const char* path) {
     KeepErrno keep;
-    struct stat status;
+    struct stat status {};
     char target[64];
     ssize_t size;
     return raw(SYS_newfstatat, directory, word(path), word(&status), 0) == 0 &&

@@ -209,7 +209,7 @@ long mmap_any(void* address, size_t length, int prot, int flags, int fd, off_t o
             return at;
         }
         // dma-buf.c, dma_buf_mmap_internal, and the DRM helper's refusal of private copies.
-        struct stat status;
+        struct stat status {};
         if (fd >= 0 && is_dma_buf(fd) && raw(SYS_fstat, fd, word(&status)) == 0 &&
             ((flags & MAP_TYPE) == MAP_PRIVATE || static_cast<uint64_t>(offset) + in_pages(length) >
                                                       static_cast<uint64_t>(status.st_size)))
