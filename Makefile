@@ -46,7 +46,7 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa as flow kernels array firmware driver door support
+LIBRARIES := xdna image isa as flow kernels array firmware driver door support probe
 xdna.folders     := libxdna
 image.folders    := libxdna/image
 isa.folders      := kernels/isa
@@ -58,9 +58,10 @@ firmware.folders := emu/firmware
 driver.folders   := emu/uapi/driver
 door.folders     := emu/uapi
 support.folders  := tests/support
+probe.folders    := $(addprefix tools/xdna-probe/,machine checks report command live)
 
 # --- programs: name, libraries in link order, packages ------------------------------------------
-PROGRAMS := xdna-run xdna-image xdna-emu
+PROGRAMS := xdna-run xdna-image xdna-emu xdna-probe
 xdna-run.libs   := kernels flow image xdna
 xdna-run.ldlibs = $(pkg.libdrm.libs)
 xdna-image.libs := image
@@ -68,6 +69,8 @@ PROGRAMS += xdna-as xdna-objdump
 xdna-as.libs := as isa image
 xdna-objdump.libs := as isa image
 xdna-emu.libs   := door driver firmware array image
+xdna-probe.libs := probe xdna image
+xdna-probe.ldlibs = $(pkg.libdrm.libs)
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
 # Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.
@@ -97,6 +100,9 @@ SUITES += conformance
 conformance.libs := xdna
 conformance.ldlibs = $(pkg.libdrm.libs)
 conformance.run = $(if $(filter xdna-emu,$(PROGRAMS)),$(BUILD)/bin/xdna-emu --,exit 77;)
+SUITES += unit/probe
+unit/probe.libs := probe xdna image
+unit/probe.ldlibs = $(pkg.libdrm.libs)
 SUITES += unit/door door
 unit/door.libs := door driver firmware array image
 door.run = $(BUILD)/bin/xdna-emu --
