@@ -33,9 +33,11 @@ TEST(Probe, HealthyMachineExitsZeroWithoutFailureOrWarning) {
 }
 
 TEST(Probe, HealthyMachineFitsOneScreenOf80Columns) {
-    const RunResult result = probe(healthy_machine(), {});
+    TestMachine machine = healthy_machine();
+    machine.node().validation = {};
+    const RunResult result = probe(machine, {});
     const std::vector<std::string> lines = split_lines(result.out);
-    EXPECT_LE(lines.size(), 50U) << result.out;
+    EXPECT_LE(lines.size(), 40U) << result.out;
     for (const std::string& line : lines) {
         EXPECT_LE(line.size(), 80U) << line;
     }
@@ -104,9 +106,9 @@ TEST(Probe, KnownHarmlessLinesAreNotReported) {
 
 TEST(Probe, ComplaintsOfAnEarlierStartAreVoidOnceTheDriverStarted) {
     TestMachine machine = healthy_machine();
-    machine.answers.log_lines.insert(machine.answers.log_lines.begin(),
-                                     std::string(kLogPrefix) +
-                                         "[drm] *ERROR* aie2_smu_exec: smu cmd 4 failed, 0xff");
+    machine.answers.log_lines.insert(
+        machine.answers.log_lines.begin(),
+        std::string(kLogPrefix) + "[drm] *ERROR* aie2_smu_exec: smu cmd 4 failed, 0xff");
     EXPECT_EQ(check(probe(machine), "firmware.start")["status"], "pass");
 }
 
@@ -137,8 +139,7 @@ TEST(Probe, JsonKeysAreStable) {
         return all;
     };
     EXPECT_EQ(json["schema"], 1);
-    EXPECT_EQ(keys(json),
-              "checks devices machine schema summary tool userspace validation ");
+    EXPECT_EQ(keys(json), "checks devices machine schema summary tool userspace validation ");
     EXPECT_EQ(keys(json["checks"][0]),
               "blocked_by cause id layer outcome remedy seen source status ");
     EXPECT_EQ(keys(json["summary"]), "exit_code fail not_reached pass skip verdict warn ");
@@ -173,10 +174,15 @@ TEST(Probe, TreeWithoutFactsIsReadWithWhatItHas) {
 
 TEST(Probe, WrongUsageExitsThree) {
     NoLive live;
-    for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-             {"--nonsense"}, {"--root"}, {"--interval", "500"}, {"--watch", "--interval", "1"},
-             {"--root", "/nonexistent"}, {"--root", "/dev/null"}, {"--watch", "--validate"},
-             {"--root", "/etc", "--collect", "x"}}) {
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{"--nonsense"},
+                                               {"--root"},
+                                               {"--interval", "500"},
+                                               {"--watch", "--interval", "1"},
+                                               {"--root", "/nonexistent"},
+                                               {"--root", "/dev/null"},
+                                               {"--watch", "--validate"},
+                                               {"--root", "/etc", "--collect", "x"}}) {
         EXPECT_EQ(run(arguments, live).code, 3) << arguments.front();
     }
 }
@@ -245,8 +251,8 @@ class TreeLive final : public Live {
 std::map<std::string, std::string> verdicts(const nlohmann::json& report) {
     std::map<std::string, std::string> all;
     for (const auto& entry : report["checks"]) {
-        all[entry["id"]] = entry["status"].get<std::string>() + " " + entry["outcome"].dump() + " " +
-                           entry["seen"].get<std::string>();
+        all[entry["id"]] = entry["status"].get<std::string>() + " " + entry["outcome"].dump() +
+                           " " + entry["seen"].get<std::string>();
     }
     return all;
 }

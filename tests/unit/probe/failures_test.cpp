@@ -62,8 +62,9 @@ void strix(M& m) {
     const std::string function = kFunction;
     m.file(function + "/device", "0x17f0\n");
     m.file(function + "/revision", "0x10\n");
-    m.file(function + "/resource", m.tree[function + "/resource"].content +
-                                       "0x00000000dc700000 0x00000000dc73ffff 0x0000000000040200\n");
+    m.file(function + "/resource",
+           m.tree[function + "/resource"].content +
+               "0x00000000dc700000 0x00000000dc73ffff 0x0000000000040200\n");
     m.file("/lib/firmware/amdnpu/17f0_10/npu.sbin", std::string(100000, 'f'));
     m.answers.log_lines.clear();
 }
@@ -273,7 +274,8 @@ TEST(ProbeFailures, EveryCheckPassesOnSomeMachine) {
     newer.node().firmware.value = "1.1.2.64";
     newer.node().sensors = {0, {{"Total Power", "mW", 1500, true}}};
     for (const TestMachine& machine : {healthy_machine(), newer}) {
-        for (const auto& entry : probe(machine).json["checks"]) {
+        const RunResult result = probe(machine);
+        for (const auto& entry : result.json["checks"]) {
             if (entry["status"] == "pass") {
                 passed.insert(entry["id"].get<std::string>());
             }

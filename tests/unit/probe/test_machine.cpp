@@ -122,8 +122,7 @@ TestMachine healthy_machine() {
     m.file("/lib/firmware/amdnpu/1502_00/npu.sbin.1.5.5.391", firmware);
     m.link("/lib/firmware/amdnpu/1502_00/npu.sbin", "npu.sbin.1.5.5.391");
 
-    m.file("/etc/ld.so.cache",
-           "libxrt_core.so.2 => /usr/lib/x86_64-linux-gnu/libxrt_core.so.2\n");
+    m.file("/etc/ld.so.cache", "libxrt_core.so.2 => /usr/lib/x86_64-linux-gnu/libxrt_core.so.2\n");
     m.file("/usr/lib/x86_64-linux-gnu/libxrt_core.so.2.25.0", "");
     m.file("/usr/lib/x86_64-linux-gnu/libxrt_driver_xdna.so.2.25.0", "");
     m.file("/opt/xilinx/xrt/share/amdxdna/bins/xrt_smi_phx.a", "");
@@ -145,7 +144,8 @@ TestMachine healthy_machine() {
     a.log = LogState::kRead;
     m.log("[drm] Load firmware amdnpu/1502_00/npu.sbin");
     a.log_lines.push_back(
-        "6,1001,2000001,-;[drm] Initialized amdxdna_accel_driver 0.10.0 for 0000:c5:00.1 on minor 0");
+        "6,1001,2000001,-;[drm] Initialized amdxdna_accel_driver 0.10.0 for 0000:c5:00.1 on minor "
+        "0");
 
     NodeAnswers& n = m.node();
     n.open_error = 0;
@@ -184,7 +184,9 @@ NodeAnswers NoLive::sample(const std::string& /*node*/) {
     ADD_FAILURE() << "the live machine was sampled";
     return {};
 }
-bool NoLive::wait(std::chrono::milliseconds /*time*/) { return false; }
+bool NoLive::wait(std::chrono::milliseconds /*time*/) {
+    return false;
+}
 bool NoLive::write_file(const std::string& path, const std::string& /*bytes*/,
                         std::string& /*error*/) {
     ADD_FAILURE() << "written: " << path;

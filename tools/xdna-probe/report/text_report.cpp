@@ -70,11 +70,11 @@ class TextReport {
         module_facts();
         const Userspace& user = m_.userspace;
         for (const XrtInstall& xrt : user.xrt) {
-            fact("XRT", xrt.version + " " + xrt.core + ", plug-in " +
-                            (xrt.plugin.empty() ? "none" : xrt.plugin));
+            fact("XRT", xrt.version + " in " + xrt.core.substr(0, xrt.core.rfind('/')) +
+                            (xrt.plugin.empty() ? ", no plug-in" : ", with plug-in"));
         }
         if (!user.python.empty()) {
-            fact("Python", user.python + (user.pyxrt.empty() ? "" : ", " + user.pyxrt.front()));
+            fact("Python", user.python + (user.pyxrt.empty() ? ", no pyxrt" : ", with pyxrt"));
         }
         for (const std::string& gpu : user.gpus) {
             fact("GPU",
