@@ -136,8 +136,14 @@ ColumnStatusReply Firmware::Controller::column_status(const ColumnStatusRequest&
     if (columns != request.num_cols || columns * kPhoenix.size > request.dump_buff_size) {
         return {kInvalidParam, 0};
     }
-    // What the dump holds is known to AMD's firmware only: an empty one, rather than a made-up one.
-    return {kSuccess, 0};
+    // What stands in a column's dump is not public. It has its size, and nothing to be read out of.
+    const uint32_t size = columns * kPhoenix.size;
+    const auto host = iommu_.space(0);
+    const std::vector<std::byte> filler(size, std::byte{0xff});
+    if (size != 0 && (!host || !host->write(request.dump_buff_addr, filler.data(), size))) {
+        return {kInvalidInputBuffer, 0};
+    }
+    return {kSuccess, size};
 }
 
 TelemetryReply Firmware::Controller::telemetry(const TelemetryRequest& request) {

@@ -107,7 +107,10 @@ int Client::create_user_pages(Caller& caller, uint64_t table, BoPtr& out) {
         const Lock lock(device_->mutex);
         const int error = import(std::move(fd), out);
         if (out) {
+            // Made by CREATE_BO, not by PRIME: the object does not remember its dma-buf, so it
+            // cannot be exported again.
             out->private_buffer = true;
+            out->dma_buf.reset();
         }
         return error;
     }

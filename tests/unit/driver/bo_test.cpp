@@ -353,6 +353,23 @@ TEST_F(BoTest, ImportIntoAnotherFileSharesMemory) {
     EXPECT_EQ(a.st_ino, b.st_ino);
 }
 
+TEST_F(BoTest, ATableMayNameADmaBuf) {
+    const uint32_t bo = share(8192);
+    UniqueFd fd;
+    ASSERT_EQ(export_bo(*file, bo, DRM_CLOEXEC | DRM_RDWR, fd), 0);
+    struct {
+        int32_t dmabuf_fd;
+        uint32_t num_entries;
+    } table{fd.get(), 0};
+    const int64_t made = file->create(AMDXDNA_BO_SHARE, 0, reinterpret_cast<uint64_t>(&table));
+    ASSERT_GT(made, 0);
+    EXPECT_NE(made, bo);  // no look-up here: a second object of one memory
+    UniqueFd again;
+    EXPECT_EQ(export_bo(*file, static_cast<uint32_t>(made), DRM_CLOEXEC, again), -EOPNOTSUPP);
+    table.dmabuf_fd = 9999;
+    EXPECT_EQ(file->create(AMDXDNA_BO_SHARE, 0, reinterpret_cast<uint64_t>(&table)), -EBADF);
+}
+
 TEST_F(BoTest, ImportRefusesWhatIsNoDmaBuf) {
     EXPECT_EQ(import_bo(*file, 9999), -EBADF);
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));

@@ -377,6 +377,14 @@ TEST_F(HwctxTest, ColumnStatusNamesTheColumnsInUse) {
     amdxdna_drm_query_aie_status status{};
     ASSERT_EQ(info(DRM_AMDXDNA_QUERY_AIE_STATUS, status), 0);
     EXPECT_EQ(status.cols_filled, 0b110U);
+    std::vector<uint8_t> dump(0x2000 * 3, 7);
+    status.buffer = reinterpret_cast<uint64_t>(dump.data());
+    status.buffer_size = static_cast<uint32_t>(dump.size());
+    ASSERT_EQ(info(DRM_AMDXDNA_QUERY_AIE_STATUS, status), 0);
+    EXPECT_EQ(dump[0x3fff], 0xff);
+    EXPECT_EQ(dump[0x4000], 7);  // two columns
+    status.buffer = 8;
+    EXPECT_EQ(info(DRM_AMDXDNA_QUERY_AIE_STATUS, status), -EFAULT);
 }
 
 TEST_F(HwctxTest, PreemptStatesAreRemembered) {
