@@ -48,17 +48,17 @@ void flush_lines(uintptr_t from, uintptr_t to, uintptr_t line) {
 }  // namespace
 
 void flush_cache(const void* begin, uint64_t size) {
-    static const CacheFeatures kFeatures = query_features();
+    static const CacheFeatures features = query_features();
     if (size == 0) {
         return;
     }
     const auto first = reinterpret_cast<uintptr_t>(begin);
-    const uintptr_t from = first & ~(kFeatures.line - 1);
+    const uintptr_t from = first & ~(features.line - 1);
     _mm_mfence();
-    if (kFeatures.has_clflushopt) {
-        flush_lines_unordered(from, first + size, kFeatures.line);
+    if (features.has_clflushopt) {
+        flush_lines_unordered(from, first + size, features.line);
     } else {
-        flush_lines(from, first + size, kFeatures.line);
+        flush_lines(from, first + size, features.line);
     }
     _mm_mfence();
 }

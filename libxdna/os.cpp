@@ -164,8 +164,8 @@ int64_t monotonic_ns() {
 }
 
 size_t page_size() {
-    static const auto kSize = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    return kSize;
+    static const auto size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    return size;
 }
 
 }  // namespace xdna::os
