@@ -187,10 +187,10 @@ class Flow {
         for (std::size_t b = 0; b < size(); ++b)
             issue(b, before[b], &found);
         // An operand that is named twice is one mistake.
-        const auto same = std::ranges::unique(found, [](const Hazard& a, const Hazard& b) {
+        const auto same = [](const Hazard& a, const Hazard& b) {
             return a.bundle == b.bundle && a.instruction == b.instruction && a.message == b.message;
-        });
-        found.erase(same.begin(), same.end());
+        };
+        found.erase(std::unique(found.begin(), found.end(), same), found.end());
         return found;
     }
 
