@@ -63,7 +63,9 @@ Bo::~Bo() {
         dev_ranges->used -= size;
     }
     if (user_pages) {
-        device.mm(user_pages->pid)->pinned_pages -= user_pages->pages;
+        // The process may be gone, and another have its number: never below zero.
+        uint64_t& pinned = device.mm(user_pages->pid)->pinned_pages;
+        pinned -= std::min(pinned, user_pages->pages);
     }
 }
 
