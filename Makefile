@@ -126,6 +126,8 @@ CHECKS += install
 install.command := scripts/check-install
 CHECKS += programs
 programs.command = tests/door/programs $(BUILD)/bin/xdna-emu
+CHECKS += probe
+probe.command = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/xdna-emu
 
 # --- fuzz targets: tests/fuzz/<name>.cpp, further sources, libraries in link order ----------------
 # With FUZZ=1 each is build/fuzz/bin/<name>.
