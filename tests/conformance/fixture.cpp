@@ -23,6 +23,10 @@ std::string stated_rule() {
     return current_rule();
 }
 
+void forget_rule() {
+    current_rule().clear();
+}
+
 bool eventually(const std::function<bool()>& condition) {
     constexpr int64_t kLimit = 5'000'000'000;
     constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 2'000'000};
@@ -46,7 +50,7 @@ size_t open_descriptors() {
 }
 
 void Conformance::SetUp() {
-    current_rule().clear();
+    forget_rule();
     device = RawDevice::open();
     ASSERT_TRUE(device) << "cannot open " << target().node << ": " << Status(-errno);
 }

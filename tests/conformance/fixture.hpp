@@ -29,6 +29,7 @@ namespace xdna::conformance {
 void rule(const std::string& place, const std::string& text);
 /// "" before the first of this case.
 std::string stated_rule();
+void forget_rule();
 
 /// Tries `condition` until it holds; false after 5 s. For what the driver leaves to a worker.
 bool eventually(const std::function<bool()>& condition);

@@ -203,6 +203,7 @@ TEST_F(UserMemory, TableMayNameADmaBuf) {
     EXPECT_NE(handle, share) << "a new BO, unlike PRIME import";
     int again = -1;
     EXPECT_EQ(device.export_fd(handle, DRM_CLOEXEC, again), fails_with(EOPNOTSUPP));
+    RawDevice should_be_none(again);
     Mapping one = device.map_bo(share, kPage);
     Mapping two = device.map_bo(handle, kPage);
     ASSERT_TRUE(one && two);
