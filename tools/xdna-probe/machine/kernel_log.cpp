@@ -1,8 +1,13 @@
 #include "tools/xdna-probe/machine/kernel_log.hpp"
 
+#include <regex.h>
+
 #include <algorithm>
+#include <deque>
 #include <iterator>
-#include <regex>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "tools/xdna-probe/machine/text.hpp"
 
@@ -48,7 +53,7 @@ constexpr LogLine kLines[] = {
     {"Incompatible firmware protocol", "firmware.protocol", "incompatible", kAtStart, kDriver},
     {"probe .* failed with error -95", "firmware.protocol", "refused", kAtStart, kDriver},
     {"Invalid mbox magic", "firmware.start", "wrong-device", kAtStart, kDriver},
-    {"smu cmd \\d+ (failed|timed out)|Access power failed", "firmware.start", "power-stuck",
+    {"smu cmd [0-9]+ (failed|timed out)|Access power failed", "firmware.start", "power-stuck",
      kAtStart, kDriver},
     {"PSP is not ready|failed to start psp|failed to validate fw|fw return error", "firmware.start",
      "psp-refused", kAtStart, kDriver},
@@ -61,11 +66,12 @@ constexpr LogLine kLines[] = {
     {"Invalid relocation target", "module.build", "relocation", kAtStart, kAnyone},
     {"amdxdna: (disagrees about version of symbol|Unknown symbol|version magic)", "module.build",
      "symbols", kAtStart, kDriver},
-    {"map bar \\d+ failed|BAR \\d+.*failed to assign", "pci.bars", "unmapped", kAtStart, kDriver},
+    {"map bar [0-9]+ failed|BAR [0-9]+.*failed to assign", "pci.bars", "unmapped", kAtStart,
+     kDriver},
 
     // Contexts and buffers
     {"The client dev heap object not exist", "log.context", "no-heap", kAnyTime, kDriver},
-    {"Map host buf(fer)? failed|opcode 0x106 failed, status 0x4000003|Heap \\d+ is not mapped",
+    {"Map host buf(fer)? failed|opcode 0x106 failed, status 0x4000003|Heap [0-9]+ is not mapped",
      "log.context", "heap-unmapped", kAnyTime, kDriver},
     {"opcode 0x2 failed, status 0x2000003|Alloc hw resource failed|[Cc]reate (hwctx|context) "
      "failed",
@@ -83,7 +89,7 @@ constexpr LogLine kLines[] = {
      "suspend-failed", kAnyTime, kDriver},
     {"aie2_hw_resume|Start hardware failed|Resume failed|Resume firmware failed", "power.suspend",
      "resume-failed", kAnyTime, kDriver},
-    {"Channel in bad state|Wait for completion timeout|xdna_mailbox\\.\\d+: Unexpected ret|"
+    {"Channel in bad state|Wait for completion timeout|xdna_mailbox\\.[0-9]+: Unexpected ret|"
      "device is already stopped",
      "log.wedged", "mailbox", kAnyTime, kDriver},
 
@@ -95,21 +101,41 @@ constexpr LogLine kLines[] = {
 // Ends every earlier start's complaints.
 constexpr const char* kStarted = "Initialized amdxdna";
 
-const std::vector<std::regex>& compiled() {
-    static const std::vector<std::regex> regexes = [] {
-        std::vector<std::regex> all;
-        for (const LogLine& row : kLines) {
-            all.emplace_back(row.pattern, std::regex::ECMAScript | std::regex::optimize);
+// A POSIX expression rather than std::regex, which recurses once a character and which g++ 12 warns
+// about under the sanitizers.
+class Pattern {
+  public:
+    explicit Pattern(const char* text) {
+        if (regcomp(&compiled_, text, REG_EXTENDED | REG_NOSUB) != 0) {
+            throw std::logic_error(std::string("not a regular expression: ") + text);
         }
-        return all;
+    }
+    Pattern(const Pattern&) = delete;
+    Pattern& operator=(const Pattern&) = delete;
+    ~Pattern() { regfree(&compiled_); }
+
+    bool in(const std::string& text) const {
+        return regexec(&compiled_, text.c_str(), 0, nullptr, 0) == 0;
+    }
+
+  private:
+    regex_t compiled_{};
+};
+
+const std::deque<Pattern>& patterns() {
+    static const std::deque<Pattern> all = [] {
+        std::deque<Pattern> list;
+        for (const LogLine& row : kLines) {
+            list.emplace_back(row.pattern);
+        }
+        return list;
     }();
-    return regexes;
+    return all;
 }
 
 }  // namespace
 
 std::string log_text(const std::string& line) {
-    // libstdc++'s regex recurses once a character: long lines are cut before it sees them.
     constexpr size_t kLongest = 400;
     std::string text = line;
     const size_t semicolon = text.find(';');
@@ -143,7 +169,7 @@ std::vector<LogMatch> match_log(const std::vector<std::string>& lines) {
             text.find("amdxdna") != std::string::npos || text.find("amdnpu") != std::string::npos;
         const LogLine* known = nullptr;
         for (size_t row = 0; row < std::size(kLines) && known == nullptr; ++row) {
-            if ((ours || kLines[row].anyone) && std::regex_search(text, compiled()[row])) {
+            if ((ours || kLines[row].anyone) && patterns()[row].in(text)) {
                 known = &kLines[row];
             }
         }

@@ -8,7 +8,7 @@ namespace xdna::probe {
 
 /// A known line: which check it bears on, and as which of its outcomes.
 struct LogLine {
-    const char* pattern;  ///< ECMAScript regular expression, searched for in the line
+    const char* pattern;  ///< extended regular expression (regex(7)), searched for in the line
     const char* check;
     const char* outcome;
     bool at_start;  ///< belongs to a driver start: void once a later start succeeded
