@@ -95,6 +95,10 @@ class File {
     /// mappings, of any file of the process. As in the kernel, waits for commands in flight that
     /// list a BO of the range; the whole address space (0, UINT64_MAX: exec, exit) does not wait.
     virtual void unmapped(pid_t pid, uint64_t address, uint64_t length) = 0;
+
+    /// What the driver adds to /proc/PID/fdinfo/FD of this file, a line each (linux
+    /// drivers/gpu/drm/drm_file.c, drm_show_fdinfo).
+    virtual std::string fdinfo() const = 0;
 };
 
 /// A line of the device's log, as dmesg would show it.

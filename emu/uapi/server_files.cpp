@@ -52,12 +52,12 @@ std::shared_ptr<OpenFile> Files::find(uint64_t id) {
     return it == files_.end() ? nullptr : it->second;
 }
 
-bool Files::is_device(uint64_t inode) {
+std::shared_ptr<OpenFile> Files::find_inode(uint64_t inode) {
     std::lock_guard lock(mutex_);
     for (const auto& [id, opened] : files_)
         if (opened->inode == inode)
-            return true;
-    return false;
+            return opened;
+    return nullptr;
 }
 
 void Files::unmapped(pid_t pid, uint64_t address, uint64_t length) {

@@ -30,7 +30,8 @@ class Files {
     /// open() of the node: a descriptor to hand to the caller, or a negative errno.
     int open(Caller& caller, int flags, UniqueFd& out);
     std::shared_ptr<OpenFile> find(uint64_t id);
-    bool is_device(uint64_t inode);
+    /// The file whose client's end has this inode; null if there is none.
+    std::shared_ptr<OpenFile> find_inode(uint64_t inode);
     void unmapped(pid_t pid, uint64_t address, uint64_t length);
 
     /// The process image `pid` has gone when `connection` ends.

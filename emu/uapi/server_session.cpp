@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
+#include <string>
 #include <utility>
 
 namespace xdna::emu {
@@ -39,6 +42,19 @@ int check_mmap(const OpenFile& opened, uint64_t offset, uint64_t length, int pro
     if (opened.access == O_WRONLY)
         return -EACCES;
     return 0;
+}
+
+/// A file with these contents, open for reading from its beginning; or a negative errno.
+int readable_file(const std::string& text, UniqueFd& out) {
+    const UniqueFd written(::memfd_create("fdinfo", MFD_CLOEXEC));
+    if (!written)
+        return -errno;
+    const ssize_t size = ::write(written.get(), text.data(), text.size());
+    if (size != static_cast<ssize_t>(text.size()))
+        return size < 0 ? -errno : -ENOSPC;
+    const std::string path = "/proc/self/fd/" + std::to_string(written.get());
+    out.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    return out ? 0 : -errno;
 }
 
 }  // namespace
@@ -90,7 +106,11 @@ Session::Outcome Session::handle(std::span<const std::byte> packet, Caller& call
             outcome.next = Next::kContinue;
             break;
         case wire::Op::kIsDevice:
-            outcome.reply.result = files_.is_device(args[0]) ? 1 : 0;
+            outcome.reply.result = files_.find_inode(args[0]) ? 1 : 0;
+            break;
+        case wire::Op::kFdinfo:
+            files_.reap();
+            outcome.reply.result = fdinfo(request, outcome.fd);
             break;
         default:
             outcome.next = Next::kHangUp;
@@ -144,6 +164,23 @@ void Session::mmap(const wire::Request& request, Caller& caller, Outcome& outcom
         outcome.reply.flags = wire::kReplyHasFd | wire::kReplyCloseOnExec;
         outcome.fd = std::move(mapping.memory);
     }
+}
+
+int Session::fdinfo(const wire::Request& request, UniqueFd& out) {
+    const auto opened = files_.find_inode(request.args[0]);
+    if (!opened)
+        return -ENOENT;
+    // fs/proc/fd.c, seq_show. The position stays 0 (noop_llseek). Of the flags, the socket has
+    // those that fcntl() changes; the access mode is the open()'s, and a 64-bit open() is
+    // O_LARGEFILE, which libc hides (asm-generic/fcntl.h).
+    constexpr unsigned kLargeFile = 0100000;
+    const unsigned flags = (static_cast<unsigned>(request.args[1]) & ~unsigned{O_ACCMODE}) |
+                           static_cast<unsigned>(opened->access) | kLargeFile;
+    std::ostringstream text;
+    text << "pos:\t0\nflags:\t0" << std::oct << flags << std::dec << "\nmnt_id:\t"
+         << request.args[2] << "\nino:\t" << request.args[3] << "\n"
+         << opened->file->fdinfo();
+    return readable_file(text.str(), out);
 }
 
 }  // namespace xdna::emu

@@ -35,6 +35,7 @@ class Session {
   private:
     int ioctl(const wire::Request& request, Caller& caller);
     void mmap(const wire::Request& request, Caller& caller, Outcome& outcome);
+    int fdinfo(const wire::Request& request, UniqueFd& out);
 
     Files& files_;
     const uint64_t (&secret_)[2];

@@ -35,6 +35,8 @@ enum class Op : uint32_t {
     kUnmapped = 7,   ///< args: address, length; of every file
     kInterrupt = 8,  ///< a signal arrived during the call in progress; has no Reply of its own
     kIsDevice = 9,   ///< args: socket inode -> 1 if it is an open device file, else 0
+    kFdinfo = 10,    ///< args: socket inode, its flags, mount id and inode of the node ->
+                     ///< descriptor of a file with the text; -ENOENT if it is no device file
 };
 
 struct Request {

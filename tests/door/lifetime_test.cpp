@@ -262,16 +262,18 @@ TEST(Lifetime, ClosingEverythingDoesNotCutTheDoor) {
 }
 
 TEST(Lifetime, NoDescriptorButTheProgramsOwn) {
-    const auto count = [] {
-        const std::filesystem::directory_iterator listed("/proc/self/fd");
+    const auto count_in = [](const char* directory) {
+        const std::filesystem::directory_iterator listed(directory);
         return std::distance(begin(listed), end(listed));
     };
+    const auto count = [&] { return count_in("/proc/self/fd"); };
     const auto before = count();
     Fd fd = open_node();
     uint32_t handle = 0;
     ASSERT_EQ(0, create_bo(fd, kPage, handle));
     void* at = map_bo(fd, handle, kPage);
     EXPECT_EQ(before + 1, count());
+    EXPECT_EQ(before + 1, count_in("/proc/self/fdinfo"));
     fd.reset();
     EXPECT_EQ(before, count());
     ::munmap(at, kPage);

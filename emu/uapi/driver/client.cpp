@@ -7,6 +7,7 @@ namespace xdna::emu::driver {
 Client::Client(std::shared_ptr<Device> device, Caller& opener)
     : device_(std::move(device)), pid_(opener.pid()), authenticated_(opener.capable_sys_admin()) {
     const Lock lock(device_->mutex);
+    id_ = ++device_->last_client_id;
     mm_ = device_->mm(pid_);
     if (!device_->options.force_iova) {
         device_->bind(*mm_);

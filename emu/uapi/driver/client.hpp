@@ -24,6 +24,9 @@ namespace xdna::emu::driver {
 
 using Lock = std::unique_lock<std::mutex>;
 
+/// amdxdna_pci_drv.c, amdxdna_drm_drv.
+constexpr char kDriverName[] = "amdxdna_accel_driver";
+
 class Client final : public File {
   public:
     Client(std::shared_ptr<Device> device, Caller& opener);
@@ -34,6 +37,7 @@ class Client final : public File {
              Mapping& out) override;
     void mapped(pid_t pid, uint64_t offset, uint64_t address, uint64_t length) override;
     void unmapped(pid_t pid, uint64_t address, uint64_t length) override;
+    std::string fdinfo() const override;
 
     // DRM core (drm_core.cpp, gem.cpp, prime.cpp, syncobj.cpp)
     int version(Caller& caller, void* arg);
@@ -133,6 +137,7 @@ class Client final : public File {
     std::shared_ptr<Device> device_;
     const pid_t pid_;
     const bool authenticated_;
+    uint64_t id_ = 0;  ///< as fdinfo tells it
     std::shared_ptr<Mm> mm_;
 
     HandleTable<Bo> bos_;

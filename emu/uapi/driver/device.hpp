@@ -139,6 +139,7 @@ class Device final : public firmware::Iommu {
     std::map<uint32_t, Bo*> named_bos;
     IovaAllocator iovas;
     std::list<Client*> clients;  ///< in the order they opened
+    uint64_t last_client_id = 0;
     ColumnSolver solver;
     uint32_t context_count = 0;
     Clock::time_point last_signal;

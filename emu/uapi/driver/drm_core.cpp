@@ -11,7 +11,6 @@ namespace xdna::emu::driver {
 
 namespace {
 
-constexpr char kDriverName[] = "amdxdna_accel_driver";
 constexpr char kDriverDescription[] = "AMD XDNA DRM implementation";
 constexpr uint32_t kOverflowUid = 65534;
 constexpr size_t kMaxClientName = 64;  // DRM_CLIENT_NAME_MAX_LEN

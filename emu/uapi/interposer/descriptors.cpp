@@ -142,9 +142,11 @@ __attribute__((used)) long xdna_door_syscall(long number, long a, long b, long c
                 return returned(raw(number, a, b, c, d));
             const auto* how = reinterpret_cast<const open_how*>(c);
             return claimed("openat2", integer(a), path(b), true, [=](const Path& found) {
-                return returned(found.where() == Path::Where::kNode && (how->flags & O_PATH) == 0
-                                    ? open_device(static_cast<int>(how->flags))
-                                    : raw(number, found.directory(), word(found.text()), c, d));
+                if (found.where() == Path::Where::kNode && (how->flags & O_PATH) == 0)
+                    return returned(open_device(static_cast<int>(how->flags)));
+                const long fd = raw(number, found.directory(), word(found.text()), c, d);
+                correct_fdinfo(static_cast<int>(fd), path(b));
+                return returned(fd);
             });
         }
         default:

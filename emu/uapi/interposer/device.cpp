@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <cstring>
+#include <string_view>
 
 #include "emu/uapi/interposer/config.hpp"
 #include "emu/uapi/interposer/connection.hpp"
@@ -144,6 +145,64 @@ void describe_node(struct statx& status) {
     status.stx_atime = time(plain.st_atim);
     status.stx_mtime = time(plain.st_mtim);
     status.stx_ctime = time(plain.st_ctim);
+}
+
+namespace {
+
+/// The number after `key` (with its colon and tab) in what fs/proc/fd.c, seq_show, wrote.
+bool number_of(std::string_view text, std::string_view key, unsigned base, uint64_t& value) {
+    const size_t at = text.find(key);
+    if (at == std::string_view::npos)
+        return false;
+    value = 0;
+    for (size_t i = at + key.size(); i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i)
+        value = value * base + static_cast<uint64_t>(text[i] - '0');
+    return true;
+}
+
+/// True if a path ends in a number, as a descriptor's entry does.
+bool ends_in_number(std::string_view path) {
+    const size_t slash = path.find_last_not_of("0123456789");
+    return slash == std::string_view::npos ? !path.empty()
+                                           : path[slash] == '/' && slash + 1 < path.size();
+}
+
+__attribute__((noinline)) void correct_open_fdinfo(int fd) {
+    char name[128];
+    const std::string_view path(name, path_of(fd, name, sizeof name));
+    if (!path.starts_with("/proc/") ||
+        !std::string_view(name, path.rfind('/')).ends_with("/fdinfo"))
+        return;
+    // pread() leaves the position, and what is read later is made anew.
+    char buffer[512];
+    const long got = raw(SYS_pread64, fd, word(buffer), sizeof buffer, 0);
+    const std::string_view text(buffer, got > 0 ? static_cast<size_t>(got) : 0);
+    uint64_t inode;
+    uint64_t flags;
+    if (!number_of(text, "\nino:\t", 10, inode) || !number_of(text, "\nflags:\t", 8, flags))
+        return;
+    struct statx node {};
+    const Placeholder& where = placeholder();
+    raw(SYS_statx, AT_FDCWD, word(where.path), 0, STATX_MNT_ID, word(&node));
+    const Answer answer =
+        call(wire::Op::kFdinfo, 0, inode, flags, node.stx_mnt_id, where.status.st_ino);
+    if (answer.result == -ENOENT)
+        return;
+    debug("fdinfo", name, answer.result);
+    if (answer.fd < 0)
+        return;
+    const bool cloexec = (raw(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC) != 0;
+    raw(SYS_dup3, answer.fd, fd, cloexec ? O_CLOEXEC : 0);
+    raw(SYS_close, answer.fd);
+}
+
+}  // namespace
+
+void correct_fdinfo(int fd, const char* path) {
+    if (fd < 0 || config() == nullptr || !ends_in_number(path))
+        return;
+    KeepErrno keep;
+    correct_open_fdinfo(fd);
 }
 
 bool describes_node(int fd, const struct stat& status) {

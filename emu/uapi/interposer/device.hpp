@@ -21,6 +21,10 @@ bool is_dma_buf(int fd);
 /// ioctl() of one: 0 or a negative errno.
 long ioctl_dma_buf(unsigned long request, unsigned long argument);
 
+/// What a file of procfs that tells of an open device file (/proc/PID/fdinfo/FD) should say: when
+/// `fd`, just opened by the name `path`, is one, it is made to lead to that text as of now.
+void correct_fdinfo(int fd, const char* path);
+
 /// What stat() of the node says.
 void describe_node(struct stat& status);
 void describe_node(struct statx& status);

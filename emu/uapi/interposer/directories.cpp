@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <string_view>
 
 #include "emu/uapi/interposer/config.hpp"
 #include "emu/uapi/interposer/connection.hpp"
@@ -89,8 +90,8 @@ __attribute__((noinline)) bool lists_hidden(DIR* directory, const Entry* entry) 
         return false;
     KeepErrno keep;
     char path[64];
-    const size_t size = path_of(::dirfd(directory), path, sizeof path);
-    return size > 6 && ::strncmp(path, "/proc/", 6) == 0 && ::strcmp(path + size - 3, "/fd") == 0;
+    const std::string_view seen(path, path_of(::dirfd(directory), path, sizeof path));
+    return seen.starts_with("/proc/") && (seen.ends_with("/fd") || seen.ends_with("/fdinfo"));
 }
 
 void correct_type(DIR* directory, struct dirent64* entry) {

@@ -75,6 +75,7 @@ int open_any(int directory, const char* path, int flags, Next next) {
         const int fd = open_claimed(directory, path, flags, next);
         if (fd < 0 && errno == ENXIO && leads_to_device(directory, path))
             return static_cast<int>(returned(open_device(flags)));
+        correct_fdinfo(fd, path);
         return fd;
     }
     return next(directory, path);
@@ -142,8 +143,12 @@ namespace {
 template <typename Next>
 FILE* fopen_claimed(const char* path, const char* mode, Next next) {
     return claimed("fopen", AT_FDCWD, path, true, [&](const Path& found) -> FILE* {
-        if (found.where() != Path::Where::kNode)
-            return next(found.text());
+        if (found.where() != Path::Where::kNode) {
+            FILE* stream = next(found.text());
+            if (stream != nullptr)
+                correct_fdinfo(::fileno(stream), path);
+            return stream;
+        }
         int flags = ::strchr(mode, '+') != nullptr ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
         if (::strchr(mode, 'e') != nullptr)
             flags |= O_CLOEXEC;
@@ -176,7 +181,10 @@ DOOR_FOPEN(fopen64)
         if (!may_concern(AT_FDCWD, path))                                          \
             return NEXT(function)(path, mode, stream);                             \
         return claimed(#function, AT_FDCWD, path, true, [=](const Path& found) {   \
-            return NEXT(function)(found.text(), mode, stream);                     \
+            FILE* opened = NEXT(function)(found.text(), mode, stream);             \
+            if (opened != nullptr)                                                 \
+                correct_fdinfo(::fileno(opened), path);                            \
+            return opened;                                                         \
         });                                                                        \
     }
 DOOR_FREOPEN(freopen)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,6 +41,7 @@ class RecordingFile : public File {
     void unmapped(pid_t, uint64_t address, uint64_t) override {
         record_.unmapped.push_back(address);
     }
+    std::string fdinfo() const override { return "of:\tthe driver\n"; }
 
   private:
     Record& record_;
@@ -178,6 +180,25 @@ TEST_F(SessionTest, MmapChecksWhatTheKernelChecks) {
     const auto outcome = handle(wire::Op::kMmap, reader, 0, 4096, PROT_READ, MAP_SHARED);
     EXPECT_EQ(4096U, outcome.reply.value);
     EXPECT_TRUE(outcome.fd);
+}
+
+TEST_F(SessionTest, FdinfoIsTheKernelsAndThenTheDrivers) {
+    greet();
+    open(O_WRONLY);
+    struct stat status {};
+    ASSERT_EQ(0, ::fstat(client_.get(), &status));
+    const auto ask = [&](uint64_t inode) {
+        return handle(wire::Op::kFdinfo, 0, inode, O_RDWR | O_NONBLOCK | O_CLOEXEC, 31, 12);
+    };
+    const auto outcome = ask(status.st_ino);
+    ASSERT_EQ(0, outcome.reply.result);
+    char text[256] = {};
+    EXPECT_LT(0, ::read(outcome.fd.get(), text, sizeof text - 1));
+    EXPECT_STREQ("pos:\t0\nflags:\t02104001\nmnt_id:\t31\nino:\t12\nof:\tthe driver\n", text);
+    EXPECT_EQ(-1, ::write(outcome.fd.get(), text, 1));
+    EXPECT_EQ(-ENOENT, ask(status.st_ino + 1).reply.result);
+    client_.reset();
+    EXPECT_EQ(-ENOENT, ask(status.st_ino).reply.result);
 }
 
 TEST_F(SessionTest, EndOfAnImageEndsItsMappings) {
