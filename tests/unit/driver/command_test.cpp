@@ -426,6 +426,21 @@ TEST_F(CommandTest, DestroyingAHungContextAbortsIt) {
     EXPECT_EQ(exec(hung, seq), -EINVAL);
 }
 
+TEST_F(CommandTest, FdinfoCountsBosInUseAsActive) {
+    configure();
+    const auto bo = static_cast<uint32_t>(file->create(AMDXDNA_BO_SHARE, 12288));
+    const Packet hung = start_cu(waiting_for_ever());
+    const auto shows = [&](const char* text) {
+        return file->file().fdinfo().find(text) != std::string::npos;
+    };
+    EXPECT_FALSE(shows("drm-active-memory"));
+    uint64_t seq = 0;
+    ASSERT_EQ(exec(hung, seq, {bo}), 0);
+    EXPECT_TRUE(shows("\ndrm-active-memory:\t12 KiB\n"));
+    EXPECT_EQ(file->destroy_context(context_.handle), 0);
+    EXPECT_FALSE(shows("drm-active-memory"));
+}
+
 TEST_F(CommandTest, ClosingTheFileWithWorkInFlight) {
     configure(turn_around());
     std::vector<uint32_t> data(1 << 16);
