@@ -285,6 +285,11 @@ test: setup ## every test, after setting up this machine
 	@echo 'the same suites under AddressSanitizer and UndefinedBehaviorSanitizer:'
 	$(Q)$(MAKE) check-sanitize
 
+.PHONY: demo
+demo: setup ## see a virtual NPU probed and at work, after setting up this machine
+	$(Q)$(MAKE) all
+	$(Q)scripts/demo $(BUILD)
+
 .PHONY: lint
 lint: $(GENERATED) ## clang-format and clang-tidy over every source
 	$(Q)scripts/check-format
