@@ -23,7 +23,7 @@ CXX      := clang++
 VARIANT  := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 else ifdef SANITIZE
 BUILD    := $(ROOT_BUILD)/sanitize
-VARIANT  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+VARIANT  := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS  += -static-libasan -static-libubsan
 else
 BUILD    := $(ROOT_BUILD)
@@ -270,24 +270,17 @@ install: all ## install below PREFIX (/usr/local), inside DESTDIR if that is set
 check-install: all ## install into a scratch folder, and build and run programs against that
 	$(Q)scripts/check-install
 
-.PHONY: check-sanitize
-check-sanitize:
-	$(Q)$(MAKE) SANITIZE=1 suites
-	$(Q)$(MAKE) SANITIZE=1 run-suites
-
-.PHONY: run-suites
-run-suites:
-	$(Q)tests/run $(run_suites)
+# The build itself runs as wide as the machine, unless the caller said how wide.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: test
-test: setup ## every test, after setting up this machine
-	$(Q)$(MAKE) check
-	@echo 'the same suites under AddressSanitizer and UndefinedBehaviorSanitizer:'
-	$(Q)$(MAKE) check-sanitize
+test: setup ## every test, with AddressSanitizer and UBSan, after setting up this machine
+	$(Q)$(MAKE) $(PARALLEL) all
+	$(Q)$(MAKE) $(PARALLEL) SANITIZE=1 check
 
 .PHONY: demo
 demo: setup ## see a virtual NPU probed and at work, after setting up this machine
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) $(PARALLEL) all
 	$(Q)scripts/demo $(BUILD)
 
 .PHONY: lint
