@@ -262,7 +262,9 @@ install: all ## install below PREFIX (/usr/local), inside DESTDIR if that is set
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxdna.so
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCDIR@|$(INCDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' libxdna/xdna.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/xdna.pc
-	$(if $(ALL_PROGRAMS),$(Q)install -m 755 $(ALL_PROGRAMS) $(DESTDIR)$(BINDIR))
+	$(Q)install -m 755 $(ALL_PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(Q)install -d $(DESTDIR)$(LIBDIR)/libxdna/kernels
+	$(Q)install -m 644 $(BUILD)/kernels/* $(DESTDIR)$(LIBDIR)/libxdna/kernels
 	$(Q)for page in $(wildcard docs/man/*.[1-9]); do \
 	    install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 
