@@ -287,6 +287,7 @@ demo: setup ## see a virtual NPU probed and at work, after setting up this machi
 
 .PHONY: lint
 lint: $(GENERATED) ## clang-format and clang-tidy over every source
+	$(Q)scripts/setup $(ROOT_BUILD) lint
 	$(Q)scripts/check-format
 	$(Q)scripts/check-tidy $(CPPFLAGS) -std=c++20
 
@@ -315,6 +316,7 @@ run-fuzzer-%: $(BUILD)/bin/%
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60) each
+	$(Q)scripts/setup $(ROOT_BUILD) fuzz
 	$(Q)$(MAKE) FUZZ=1 run-fuzzers
 
 .PHONY: setup
