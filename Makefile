@@ -60,17 +60,15 @@ door.folders     := emu/uapi
 support.folders  := tests/support
 probe.folders    := $(addprefix tools/xdna-probe/,machine checks report command live)
 
-# --- programs: name, libraries in link order, packages ------------------------------------------
-PROGRAMS := xdna-run xdna-image xdna-emu xdna-probe
-xdna-run.libs   := kernels flow image xdna
-xdna-run.ldlibs = $(pkg.libdrm.libs)
-xdna-image.libs := image
-PROGRAMS += xdna-as xdna-objdump
-xdna-as.libs := as isa image
+# --- programs: name, libraries in link order -----------------------------------------------------
+# What links libxdna links libdrm too, here and below.
+PROGRAMS := xdna-probe xdna-run xdna-image xdna-as xdna-objdump xdna-emu
+xdna-probe.libs   := probe xdna image
+xdna-run.libs     := kernels flow image xdna
+xdna-image.libs   := image
+xdna-as.libs      := as isa image
 xdna-objdump.libs := as isa image
-xdna-emu.libs   := door driver firmware array image
-xdna-probe.libs := probe xdna image
-xdna-probe.ldlibs = $(pkg.libdrm.libs)
+xdna-emu.libs     := door driver firmware array image
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
 # Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.
@@ -83,53 +81,36 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES := unit/image unit/isa unit/array
-unit/image.libs := image
-unit/isa.libs := isa
-SUITES += unit/as
-unit/as.libs := as isa image
-unit/array.libs := array image
-SUITES += unit/flow
-unit/flow.libs := kernels flow image
-SUITES += unit/driver
+SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/driver unit/door unit/probe \
+          door conformance
+unit/xdna.libs   := xdna support
+unit/image.libs  := image
+unit/isa.libs    := isa
+unit/as.libs     := as isa image
+unit/flow.libs   := kernels flow image
+unit/array.libs  := array image
 unit/driver.libs := driver firmware array image
-SUITES += unit/xdna
-unit/xdna.libs := xdna support
-unit/xdna.ldlibs = $(pkg.libdrm.libs)
-SUITES += conformance
+unit/door.libs   := door driver firmware array image
+unit/probe.libs  := probe xdna image
+door.run          = $(BUILD)/bin/xdna-emu --
 conformance.libs := xdna
-conformance.ldlibs = $(pkg.libdrm.libs)
-conformance.run = $(BUILD)/bin/xdna-emu --
-SUITES += unit/probe
-unit/probe.libs := probe xdna image
-unit/probe.ldlibs = $(pkg.libdrm.libs)
-SUITES += unit/door door
-unit/door.libs := door driver firmware array image
-door.run = $(BUILD)/bin/xdna-emu --
+conformance.run   = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
-BENCHES := array
-bench/array.libs := array image
-BENCHES += xdna
-bench/xdna.libs := xdna image
-bench/xdna.ldlibs = $(pkg.libdrm.libs)
-bench/xdna.run := $(BUILD)/bin/xdna-emu --
-BENCHES += count_instructions
+BENCHES := array xdna count_instructions
+bench/array.libs              := array image
+bench/xdna.libs               := xdna image
+bench/xdna.run                 = $(BUILD)/bin/xdna-emu --
 bench/count_instructions.libs := xdna image support
-bench/count_instructions.ldlibs = $(pkg.libdrm.libs)
-bench/count_instructions.run := $(BUILD)/bin/xdna-emu --
+bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
-CHECKS := format
-format.command := scripts/check-format
-CHECKS += install
-install.command := scripts/check-install
-CHECKS += uapi-coverage
+CHECKS := format install uapi-coverage programs probe
+format.command        := scripts/check-format
+install.command       := scripts/check-install
 uapi-coverage.command := scripts/check-uapi-coverage
-CHECKS += programs
-programs.command = tests/door/programs $(BUILD)/bin/xdna-emu
-CHECKS += probe
-probe.command = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/xdna-emu
+programs.command       = tests/door/programs $(BUILD)/bin/xdna-emu
+probe.command          = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/xdna-emu
 
 # --- fuzz targets: tests/fuzz/<name>.cpp, further sources, libraries in link order ----------------
 # With FUZZ=1 each is build/fuzz/bin/<name>.
@@ -160,6 +141,7 @@ objects  = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 archive  = $(patsubst %,$(BUILD)/lib/lib%.a,$(1))
 tool_sources = $(or $(wildcard tools/$(1).cpp),$(call sources,tools/$(1)))
 suite_name   = $(subst /,-,$(1))
+packages     = $(if $(filter xdna,$(1)),$(pkg.libdrm.libs))
 
 ALL_LIBS     := $(call archive,$(LIBRARIES))
 # The shared library is for installing: programs here link the archive, and sanitizers come with it.
@@ -213,7 +195,7 @@ $(foreach g,$(GUESTS),$(eval $(call guest_rule,$(g))))
 define program_rule
 $(BUILD)/bin/$(1): $(call objects,$(call tool_sources,$(1))) $(call archive,$($(1).libs))
 	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $($(1).ldlibs)
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(call packages,$($(1).libs))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
@@ -227,7 +209,7 @@ $(BUILD)/kernels/.written: $(call objects,$(call sources,kernels/write)) $(call 
 define suite_rule
 $(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1))) $(call archive,$($(1).libs))
 	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $($(1).ldlibs) -lgtest -lgtest_main
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(call packages,$($(1).libs)) -lgtest -lgtest_main
 endef
 $(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
 
@@ -237,7 +219,7 @@ run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')
 define bench_rule
 $(BUILD)/bench/$(1): $(call objects,bench/$(1).cpp) $(call archive,$(bench/$(1).libs))
 	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(bench/$(1).ldlibs) -lbenchmark
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(call packages,$(bench/$(1).libs)) -lbenchmark
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
