@@ -108,7 +108,7 @@ bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --
 CHECKS := format install uapi-coverage programs probe
 format.command        := scripts/check-format
 install.command       := scripts/check-install
-uapi-coverage.command := scripts/check-uapi-coverage
+uapi-coverage.command  = scripts/check-uapi-coverage --suite $(BUILD)/tests/conformance
 programs.command       = tests/door/programs $(BUILD)/bin/xdna-emu
 probe.command          = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/xdna-emu
 
