@@ -160,9 +160,12 @@ GENERATED := $(ROOT_BUILD)/gen/isa/names.inc
 $(ROOT_BUILD)/gen/isa/names.inc: kernels/isa/generate.py $(wildcard kernels/isa/table/*.tsv)
 	$(call quiet,GEN,$(@D))python3 kernels/isa/generate.py kernels/isa/table $(@D)
 
+# g++ takes three times as long over a test's checks with sanitizers when it also optimizes them.
+$(BUILD)/obj/tests/%.o: TEST_FLAGS := $(if $(SANITIZE),-O0)
+
 $(BUILD)/obj/%.o: %.cpp | $(GENERATED)
 	@mkdir -p $(@D)
-	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(TEST_FLAGS) -MMD -MP -c -o $@ $<
 
 define library_rule
 $(call archive,$(1)): $(call objects,$(call sources,$($(1).folders)))
