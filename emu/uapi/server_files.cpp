@@ -9,9 +9,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace xdna::emu {
+namespace {
+
+constexpr auto kInterruptedCallEnds = std::chrono::milliseconds(100);
+
+}  // namespace
 
 Files::Files(Driver& driver, const wire::Address& server)
     : driver_(driver), server_(server), changed_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
@@ -113,7 +120,13 @@ void Files::reap() {
     }
     for (const Anchor& image : images)
         unmapped(image.pid, 0, UINT64_MAX);
-    // A call in progress still holds its file, as it does in a kernel; then the release is later.
+    // A call in progress still holds its file. That of a killed process is being interrupted: a
+    // kernel would end it before anyone hears of the death. That of a living one holds the file for
+    // as long as it takes, as it does in a kernel; then the release is later.
+    const auto deadline = std::chrono::steady_clock::now() + kInterruptedCallEnds;
+    for (const auto& opened : released)
+        while (opened.use_count() > 1 && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
     released.clear();
 }
 

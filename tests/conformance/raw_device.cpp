@@ -183,7 +183,9 @@ Status RawDevice::config_cus(uint32_t handle, const std::vector<amdxdna_cu_confi
     std::vector<uint64_t> buffer(1 + cus.size());
     static_assert(sizeof(amdxdna_cu_config) == sizeof(uint64_t));
     buffer[0] = cus.size();
-    memcpy(buffer.data() + 1, cus.data(), cus.size() * sizeof(amdxdna_cu_config));
+    if (!cus.empty()) {
+        memcpy(buffer.data() + 1, cus.data(), cus.size() * sizeof(amdxdna_cu_config));
+    }
     return config_hwctx(handle, DRM_AMDXDNA_HWCTX_CONFIG_CU,
                         reinterpret_cast<uint64_t>(buffer.data()),
                         static_cast<uint32_t>(buffer.size() * sizeof(uint64_t)));

@@ -113,12 +113,13 @@ TEST_F(HwctxTest, WideContexts) {
 }
 
 TEST_F(HwctxTest, ContextsOfAllFilesCompete) {
-    const Map heap = file->heap();
+    Map heap = file->heap();
     TestFile other(*driver, caller);
     const Map other_heap = other.heap();
     amdxdna_drm_create_hwctx args{};
     ASSERT_EQ(file->context(4, args), 0);
     EXPECT_EQ(other.context(1, args), -ENODEV);
+    heap.unmap();  // a mapping holds its file
     file->close();
     EXPECT_EQ(other.context(1, args), 0);
     file = std::make_unique<TestFile>(*driver, caller);

@@ -320,6 +320,8 @@ TEST(Bo, ManyThreadsMakeAndDestroy) {
     // A kernel that keeps handles as a kernel does: the lowest free one, each closed once.
     std::mutex mutex;
     std::set<uint32_t> open;
+    // Of these, what a dma-buf can be of: BOs that the library has handed out.
+    std::set<uint32_t> exported;
     std::atomic<int> wrong{0};
     machine.script.answer_all([&](unsigned long request, void* argument) {
         const std::lock_guard lock(mutex);
@@ -342,12 +344,15 @@ TEST(Bo, ManyThreadsMakeAndDestroy) {
             }
             case DRM_IOCTL_PRIME_FD_TO_HANDLE & 0xff: {
                 auto* prime = static_cast<drm_prime_handle*>(argument);
-                prime->handle = open.empty() ? 0 : *open.begin();
-                return open.empty() ? -EBADF : 0;
+                prime->handle = exported.empty() ? 0 : *exported.begin();
+                return exported.empty() ? -EBADF : 0;
             }
-            case DRM_IOCTL_GEM_CLOSE & 0xff:
-                wrong += open.erase(static_cast<drm_gem_close*>(argument)->handle) != 1;
+            case DRM_IOCTL_GEM_CLOSE & 0xff: {
+                const uint32_t handle = static_cast<drm_gem_close*>(argument)->handle;
+                wrong += open.erase(handle) != 1;
+                exported.erase(handle);
                 return 0;
+            }
             default:
                 wrong++;
                 return -EINVAL;
@@ -362,6 +367,10 @@ TEST(Bo, ManyThreadsMakeAndDestroy) {
                 xdna_bo* made = nullptr;
                 xdna_bo* imported = nullptr;
                 wrong += xdna_bo_create(machine.device, XDNA_BO_SHARE, 4096, &made) != 0;
+                {
+                    const std::lock_guard lock(mutex);
+                    exported.insert(xdna_bo_handle(made));
+                }
                 // Another thread's BO, as a dma-buf of this device.
                 if (t % 2 == 0) {
                     xdna_bo_import_dmabuf(machine.device, file.fd(), &imported);

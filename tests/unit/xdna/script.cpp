@@ -125,7 +125,7 @@ int Script::handle(unsigned long request, void* argument) {
         }
         EXPECT_EQ(describe(pointed.expected, memory), "")
             << "memory that " << request_name(request) << " points at";
-        std::memcpy(memory, pointed.reply.data(), pointed.reply.size());
+        std::copy(pointed.reply.begin(), pointed.reply.end(), memory);
     }
     EXPECT_EQ(describe(step.in, got), "") << request_name(request);
     std::memcpy(got, out.data(), out.size());
