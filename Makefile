@@ -48,7 +48,7 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa as flow kernels array firmware driver door support probe
+LIBRARIES := xdna image isa as flow kernels array core firmware driver door support probe
 xdna.folders     := libxdna
 image.folders    := libxdna/image
 isa.folders      := kernels/isa
@@ -56,6 +56,7 @@ as.folders       := kernels/as
 flow.folders     := kernels/flow
 kernels.folders  := kernels kernels/passthrough
 array.folders    := emu/array
+core.folders     := emu/core
 firmware.folders := emu/firmware
 driver.folders   := emu/uapi/driver
 door.folders     := emu/uapi
@@ -83,7 +84,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/driver unit/door unit/probe \
+SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/core unit/driver unit/door unit/probe \
           door conformance
 unit/xdna.libs   := xdna support
 unit/image.libs  := image
@@ -91,6 +92,7 @@ unit/isa.libs    := isa
 unit/as.libs     := as isa image
 unit/flow.libs   := kernels flow image
 unit/array.libs  := array image
+unit/core.libs   := core as isa image
 unit/driver.libs := driver firmware array image
 unit/door.libs   := door driver firmware array image
 unit/probe.libs  := probe xdna image

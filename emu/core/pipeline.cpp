@@ -1,0 +1,351 @@
+#include "emu/core/pipeline.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "emu/core/semantics.hpp"
+
+namespace xdna::emu::core {
+namespace {
+
+using isa::RegisterFile;
+
+constexpr uint32_t kAddressMask = 0xFFFFF;
+constexpr uint32_t kProgramBytes = 16 * 1024;
+
+const isa::Atom kSp = atom_of(RegisterFile::kSpec, 5);
+const isa::Atom kLs = atom_of(RegisterFile::kSpec, 0);
+const isa::Atom kLe = atom_of(RegisterFile::kSpec, 4);
+const isa::Atom kLc = atom_of(RegisterFile::kLc, 0);
+
+std::string hex(uint32_t value) {
+    char text[16];
+    std::snprintf(text, sizeof text, "0x%x", value);
+    return text;
+}
+
+// The registers that Core_CR's reset value 0x1800 sets (register table, core module).
+const isa::Atom kMcdEnable = atom_of(RegisterFile::kCr, 4);
+const isa::Atom kScdEnable = atom_of(RegisterFile::kCr, 7);
+
+}  // namespace
+
+void Pipeline::reset() {
+    state.clear();
+    state.set_scalar(kLe, kAddressMask);
+    state.set_scalar(kMcdEnable, 1);
+    state.set_scalar(kScdEnable, 1);
+    pc = 0;
+    cycle_ = 0;
+    for (Cycle& each : ring_) {
+        each = {};
+    }
+    decoded_at_.clear();
+    decoded_.clear();
+    delay_ = 0;
+    finishing_ = false;
+    drained_ = 0;
+    attempted_ = 0;
+}
+
+void Pipeline::program_changed() {
+    decoded_at_.clear();
+}
+
+void Pipeline::trap(const std::string& what) const {
+    throw CoreTrap{what + " at pc " + hex(pc)};
+}
+
+const Pipeline::Decoded& Pipeline::fetch(uint32_t address) {
+    if (decoded_at_.empty()) {
+        decoded_at_.assign(kProgramBytes / 2, nullptr);
+    }
+    if (address >= kProgramBytes || address % 2) {
+        trap("fetch outside program memory");
+    }
+    const Decoded*& slot = decoded_at_[address / 2];
+    if (!slot) {
+        slot = &decoded_.emplace_back(decode(address));
+    }
+    return *slot;
+}
+
+Pipeline::Decoded Pipeline::decode(uint32_t address) const {
+    const auto program = bus_->program().subspan(address);
+    isa::DecodeFailure failure;
+    const auto bundle =
+        isa::decode({reinterpret_cast<const uint8_t*>(program.data()), program.size()}, &failure);
+    if (!bundle) {
+        trap("no instruction (" + isa::describe(failure) + ")");
+    }
+    Decoded decoded;
+    decoded.size = bundle->size;
+    for (const isa::Instruction& instruction : bundle->instructions()) {
+        const isa::Operation& operation = isa::operation(instruction.op);
+        if (instruction.op == isa::nop(operation.slot)) {
+            continue;
+        }
+        const Semantics* row = semantics(instruction.op);
+        if (!row) {
+            trap("not modelled: " + isa::print(instruction));
+        }
+        Exec& exec = decoded.execs[decoded.count++];
+        exec.run = row->run;
+        exec.attempt = row->attempt;
+        exec.parameter = row->parameter;
+        exec.operation = &operation;
+        decoded.waits |= row->attempt != nullptr;
+        const auto operands = operation.operands();
+        for (size_t i = 0; i < operands.size(); ++i) {
+            const isa::Operand& operand = operands[i];
+            if (operand.type().kind != isa::OperandKind::kRegister) {
+                exec.immediates[i] = instruction.values[i].immediate();
+                continue;
+            }
+            const isa::Register reg = instruction.values[i].reg();
+            const auto atoms = isa::atoms(reg);
+            exec.registers[i] = reg;
+            // MOV-if-vector holds for x registers and the low halves of vectors.
+            const bool vector = reg.file == RegisterFile::kX ||
+                                (reg.file == RegisterFile::kW && reg.index % 2 == 0);
+            const auto bypass = [&](isa::Bypass b) {
+                return b != isa::Bypass::kMovIfVector ? b
+                       : vector                       ? isa::Bypass::kMov
+                                                      : isa::Bypass::kNone;
+            };
+            exec.operands[i] = {atoms[0],
+                                static_cast<uint8_t>(atoms.size()),
+                                reg.file,
+                                operand.read_cycle,
+                                operand.write_cycle,
+                                bypass(operand.read_bypass),
+                                bypass(operand.write_bypass)};
+        }
+        exec.pointer = static_cast<int8_t>(operation.operand_index("ptr"));
+        for (const std::string_view name : {"dj", "imm", "mod"}) {
+            if (const int index = operation.operand_index(name); index >= 0) {
+                exec.modifier = static_cast<int8_t>(index);
+            }
+        }
+    }
+    return decoded;
+}
+
+void Pipeline::write_atom(isa::Atom atom, uint32_t value, unsigned write_cycle) {
+    in(write_cycle).scalars.push_back({atom, value});
+}
+
+void Pipeline::read_cells(const Exec& exec, int operand, Cell* to) const {
+    const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
+    std::copy_n(state.cells(ref.atom), ref.cells, to);
+    if (ref.read_bypass == isa::Bypass::kNone) {
+        return;
+    }
+    for (const CellWrite& write : current().cells) {
+        if (write.bypass == ref.read_bypass && write.atom >= ref.atom &&
+            write.atom < ref.atom + ref.cells) {
+            to[write.atom - ref.atom] = write.cell;
+        }
+    }
+}
+
+void Pipeline::write_cells(const Exec& exec, int operand, const Cell* from) {
+    const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
+    write_cells(ref.atom, ref.cells, from, ref.write_cycle, ref.write_bypass);
+}
+
+void Pipeline::write_cells(isa::Atom first, unsigned count, const Cell* from, unsigned write_cycle,
+                           isa::Bypass bypass) {
+    for (unsigned i = 0; i < count; ++i) {
+        in(write_cycle).cells.push_back({static_cast<isa::Atom>(first + i), bypass, from[i]});
+    }
+}
+
+void Pipeline::later(const Exec& exec, unsigned cycle, LateHandler handler, const LateData& data) {
+    in(cycle).late.push_back({handler, &exec, cycle, data});
+}
+
+uint32_t Pipeline::address(const Exec& exec) {
+    const isa::Operation& operation = *exec.operation;
+    using isa::AddressMode;
+    if (operation.mode == AddressMode::kStack || operation.mode == AddressMode::kStackAdjust) {
+        const uint32_t sp = state.scalar(kSp);
+        const uint32_t moved = sp + read(exec, exec.modifier);
+        if (operation.mode == AddressMode::kStackAdjust) {
+            write_atom(kSp, moved, 1);
+            return sp;
+        }
+        return moved & kAddressMask;
+    }
+
+    const uint32_t base = read(exec, exec.pointer);
+    uint32_t next = base;
+    switch (operation.mode) {
+        case AddressMode::kOffset:
+        case AddressMode::kIndex:
+            return (base + read(exec, exec.modifier)) & kAddressMask;
+        case AddressMode::kPostImmediate:
+        case AddressMode::kPostRegister:
+            next += read(exec, exec.modifier);
+            break;
+        case AddressMode::kPost2d:
+        case AddressMode::kPost3d: {
+            // m, dn, dj, dc of the inner dimension, then of the outer one.
+            const auto atoms = isa::atoms(exec.registers[static_cast<size_t>(exec.modifier)]);
+            const auto part = [&](size_t i) { return state.scalar(atoms[i]); };
+            const size_t levels = operation.mode == AddressMode::kPost3d ? 2 : 1;
+            size_t level = 0;
+            // Counts run from 0 to dn; whether the test is == or >= is open (silicon-questions).
+            while (level < levels && part(4 * level + 3) >= part(4 * level + 1)) {
+                write_atom(atoms[4 * level + 3], 0, 1);
+                ++level;
+            }
+            if (level == levels) {
+                next += part(0);
+            } else {
+                next += part(4 * level + 2);
+                write_atom(atoms[4 * level + 3], part(4 * level + 3) + 1, 1);
+            }
+            break;
+        }
+        default:
+            return base;
+    }
+    write_atom(exec.operands[static_cast<size_t>(exec.pointer)].atom, next, 1);
+    return base;
+}
+
+std::span<std::byte> Pipeline::place(uint32_t address, unsigned size) {
+    if (address % size) {
+        trap("misaligned " + std::to_string(size) + "-byte access to " + hex(address));
+    }
+    if (address < 0x40000 || address > 0x7FFFF) {
+        trap("access to " + hex(address) + ", where the core has no data memory");
+    }
+    const auto memory = bus_->memories()[(address >> 16) & 3];
+    const uint32_t offset = address & 0xFFFF;
+    if (offset + size > memory.size()) {
+        trap("access to " + hex(address) + ", where there is no neighbour's memory");
+    }
+    for (uint32_t at = address; at < address + size; at += 16) {
+        const uint32_t wait = bus_->claim_bank(at, now_ + spent_);
+        spent_ += wait;
+        statistics.memory_stalls += wait;
+    }
+    return memory.subspan(offset, size);
+}
+
+void Pipeline::load(uint32_t address, void* to, unsigned size) {
+    std::memcpy(to, place(address, size).data(), size);
+}
+
+void Pipeline::store(uint32_t address, const void* from, unsigned size) {
+    std::memcpy(place(address, size).data(), from, size);
+}
+
+void Pipeline::branch(uint32_t target) {
+    if (delay_) {
+        trap("branch in the delay slots of another");
+    }
+    delay_ = isa::kDelaySlots + 1;
+    target_ = target & kAddressMask;
+}
+
+uint32_t Pipeline::return_address() {
+    uint32_t at = pc;
+    const auto program = bus_->program();
+    for (unsigned i = 0; i <= isa::kDelaySlots && at < program.size(); ++i) {
+        at += isa::bundle_size(static_cast<uint8_t>(program[at]));
+    }
+    return at;
+}
+
+bool Pipeline::attempts(const Decoded& bundle) {
+    for (uint8_t i = 0; i < bundle.count; ++i) {
+        const Exec& exec = bundle.execs[i];
+        if (!exec.attempt || attempted_ & 1U << i) {
+            continue;
+        }
+        if (!exec.attempt(*this, exec)) {
+            return false;
+        }
+        attempted_ |= 1U << i;
+    }
+    attempted_ = 0;
+    return true;
+}
+
+void Pipeline::step(const Decoded& bundle) {
+    Cycle& cycle = ring_[cycle_ % kDepth];
+    // Every read of this cycle comes before every write of it; a late step may add writes to it.
+    for (size_t i = 0; i < cycle.late.size(); ++i) {
+        Late& late = cycle.late[i];
+        stage_ = late.stage;
+        late.run(*this, *late.exec, late.data);
+    }
+    stage_ = 1;
+    for (uint8_t i = 0; i < bundle.count; ++i) {
+        const Exec& exec = bundle.execs[i];
+        if (exec.run) {
+            exec.run(*this, exec);
+        }
+    }
+    for (const ScalarWrite& write : cycle.scalars) {
+        state.set_scalar(write.atom, write.value);
+    }
+    for (const CellWrite& write : cycle.cells) {
+        *state.cells(write.atom) = write.cell;
+    }
+    cycle.scalars.clear();
+    cycle.cells.clear();
+    cycle.late.clear();
+    ++cycle_;
+    ++spent_;
+}
+
+void Pipeline::advance(const Decoded& bundle) {
+    const uint32_t here = pc;
+    pc += bundle.size;
+    if (here == state.scalar(kLe)) {
+        if (const uint32_t count = state.scalar(kLc); count > 0) {
+            state.set_scalar(kLc, count - 1);
+            if (count > 1) {
+                pc = state.scalar(kLs);
+            }
+        }
+    }
+    if (delay_ && --delay_ == 0) {
+        pc = target_;
+    }
+}
+
+CoreProgress Pipeline::run(CoreBus& bus, uint64_t now, uint64_t cycles) {
+    static const Decoded idle{};
+    bus_ = &bus;
+    now_ = now;
+    spent_ = 0;
+    while (spent_ < cycles) {
+        if (finishing_) {
+            if (drained_++ == kDepth) {
+                return {spent_, CoreProgress::State::kDone, {}};
+            }
+            step(idle);
+            continue;
+        }
+        const Decoded& bundle = fetch(pc);
+        if (bundle.waits) {
+            if (spent_ > 0) {
+                return {spent_, CoreProgress::State::kRunning, {}};
+            }
+            if (!attempts(bundle)) {
+                return {0, CoreProgress::State::kStalled, [text = waits_for_] { return text; }};
+            }
+        }
+        step(bundle);
+        ++statistics.bundles;
+        advance(bundle);
+    }
+    return {spent_, CoreProgress::State::kRunning, {}};
+}
+
+}  // namespace xdna::emu::core

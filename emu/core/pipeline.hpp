@@ -1,0 +1,198 @@
+// The exposed pipeline of one core: what each instruction reads and writes, in the cycle in which
+// it does. There is no interlock, as the silicon has none: a reader that issues too early gets the
+// old value.
+//
+// Cycles here are unstalled cycles. A bundle that issues at the end of cycle c reads its early
+// operands in c + 1, and so on; a value written in a cycle is seen by reads of later cycles, and in
+// the same cycle by reads that share the write's bypass. Source of the rule and of every cycle:
+// kernels/isa/table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "emu/array/core_model.hpp"
+#include "emu/core/state.hpp"
+#include "kernels/isa/bundle.hpp"
+
+namespace xdna::emu::core {
+
+class Pipeline;
+struct Exec;
+
+/// Does what an instruction does in its first cycle.
+using Handler = void (*)(Pipeline&, const Exec&);
+/// Tries what may have to wait for another tile: a lock, a stream, the cascade. False: wait.
+using Attempt = bool (*)(Pipeline&, const Exec&);
+
+/// A register operand, resolved.
+struct OperandRef {
+    isa::Atom atom = 0;  ///< the first
+    uint8_t cells = 0;   ///< consecutive atoms; 0 for an immediate
+    isa::RegisterFile file{};
+    uint8_t read_cycle = 0;
+    uint8_t write_cycle = 0;
+    isa::Bypass read_bypass{};
+    isa::Bypass write_bypass{};
+};
+
+/// One instruction of a decoded bundle, ready to run.
+struct Exec {
+    Handler run = nullptr;
+    Attempt attempt = nullptr;
+    const isa::Operation* operation = nullptr;
+    std::array<OperandRef, isa::kMaxOperands> operands{};
+    std::array<int32_t, isa::kMaxOperands> immediates{};
+    std::array<isa::Register, isa::kMaxOperands> registers{};
+    int8_t pointer = -1;     ///< operand that addresses memory
+    int8_t modifier = -1;    ///< operand that indexes or modifies it
+    uint32_t parameter = 0;  ///< of the semantics row
+};
+
+/// What a late step of an instruction carries from its first cycle.
+struct LateData {
+    uint32_t address = 0;
+    uint32_t word = 0;
+    std::array<Cell, 4> cells{};
+};
+using LateHandler = void (*)(Pipeline&, const Exec&, LateData&);
+
+class Pipeline {
+  public:
+    State state;
+    uint32_t pc = 0;
+
+    void reset();
+    /// Drops decoded bundles: program memory changed.
+    void program_changed();
+
+    /// See CoreModel::run().
+    CoreProgress run(CoreBus& bus, uint64_t now, uint64_t cycles);
+
+    // ---- for handlers ----
+
+    /// A scalar operand, as it is in this cycle.
+    uint32_t read(const Exec& exec, int operand) const {
+        const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
+        return ref.cells ? state.scalar(ref.atom)
+                         : static_cast<uint32_t>(exec.immediates[static_cast<size_t>(operand)]);
+    }
+    /// A scalar operand's value from the cycle in which the operation writes it.
+    void write(const Exec& exec, int operand, uint32_t value) {
+        const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
+        write_atom(ref.atom, value, ref.write_cycle);
+    }
+    /// As above for any atom; `write_cycle` counts from issue.
+    void write_atom(isa::Atom atom, uint32_t value, unsigned write_cycle);
+
+    /// Copies an operand's cells as they are in this cycle, with what is bypassed to it.
+    void read_cells(const Exec& exec, int operand, Cell* to) const;
+    void write_cells(const Exec& exec, int operand, const Cell* from);
+    void write_cells(isa::Atom first, unsigned count, const Cell* from, unsigned write_cycle,
+                     isa::Bypass bypass = isa::Bypass::kNone);
+
+    /// Runs `handler` in cycle `cycle` of the instruction, counted from issue. The Exec must be
+    /// the one given to the handler that calls this.
+    void later(const Exec& exec, unsigned cycle, LateHandler handler, const LateData& data);
+
+    /// The address that the instruction accesses; post-modifies the pointer.
+    uint32_t address(const Exec& exec);
+
+    /// `size` bytes (1, 2, 4, 8, 16, 32) of data memory, aligned to their size. Charges bank
+    /// conflicts. Traps where there is no memory.
+    void load(uint32_t address, void* to, unsigned size);
+    void store(uint32_t address, const void* from, unsigned size);
+
+    /// Jumps after the delay slots.
+    void branch(uint32_t target);
+    /// The address after the delay slots of the bundle in progress.
+    uint32_t return_address();
+    /// Stops once what is in flight has landed.
+    void finish() { finishing_ = true; }
+
+    /// Ends the core with a text that names the instruction and where it stands.
+    [[noreturn]] void trap(const std::string& what) const;
+
+    /// Cycles that pass without the pipeline moving, for a lock operation.
+    void stall(uint64_t cycles) {
+        spent_ += cycles;
+        statistics.lock_stalls += cycles;
+    }
+    /// The tile's 64-bit timer in this cycle.
+    uint64_t timer() const { return bus_->timer(now_ + spent_); }
+
+    CoreBus& bus() { return *bus_; }
+    /// Why the attempt that is about to return false waits.
+    void waits_for(std::string what) { waits_for_ = std::move(what); }
+
+    struct Statistics {
+        uint64_t bundles = 0;
+        uint64_t memory_stalls = 0;  ///< cycles
+        uint64_t lock_stalls = 0;
+    };
+    Statistics statistics;
+
+  private:
+    static constexpr unsigned kDepth = 16;  // no operation takes longer, see the table
+
+    struct Decoded {
+        uint8_t size = 0;
+        uint8_t count = 0;
+        bool waits = false;  ///< has an attempt
+        std::array<Exec, isa::kMaxSlots> execs{};
+    };
+    struct ScalarWrite {
+        isa::Atom atom;
+        uint32_t value;
+    };
+    struct CellWrite {
+        isa::Atom atom;
+        isa::Bypass bypass;
+        Cell cell;
+    };
+    struct Late {
+        LateHandler run;
+        const Exec* exec;
+        unsigned stage;
+        LateData data;
+    };
+    struct Cycle {
+        std::vector<ScalarWrite> scalars;
+        std::vector<CellWrite> cells;
+        std::vector<Late> late;
+    };
+
+    /// A cycle counted from the issue of the instruction whose handler runs.
+    Cycle& in(unsigned cycle) { return ring_[(cycle_ + cycle - stage_) % kDepth]; }
+    const Cycle& current() const { return ring_[cycle_ % kDepth]; }
+    const Decoded& fetch(uint32_t address);
+    Decoded decode(uint32_t address) const;
+    bool attempts(const Decoded& bundle);
+    void step(const Decoded& bundle);
+    void advance(const Decoded& bundle);
+    std::span<std::byte> place(uint32_t address, unsigned size);
+
+    uint64_t cycle_ = 0;  ///< the cycle in which the bundle now issued reads early operands
+    unsigned stage_ = 1;  ///< the cycle, counted from issue, of the handler that runs
+    std::array<Cycle, kDepth> ring_{};
+
+    std::vector<const Decoded*> decoded_at_;  ///< by address / 2
+    std::deque<Decoded> decoded_;             ///< what is in flight refers to these
+
+    unsigned delay_ = 0;  ///< bundles until a branch takes effect, the branch itself included
+    uint32_t target_ = 0;
+    bool finishing_ = false;
+    unsigned drained_ = 0;
+    uint32_t attempted_ = 0;  ///< instructions of the stalled bundle that need not wait any more
+    std::string waits_for_;
+
+    CoreBus* bus_ = nullptr;
+    uint64_t now_ = 0;    ///< array cycle of the call of run()
+    uint64_t spent_ = 0;  ///< cycles of this call, stalls included
+};
+
+}  // namespace xdna::emu::core

@@ -1,0 +1,150 @@
+// What waits for, or tells, the rest of the array: locks, streams, events.
+#include <bit>
+
+#include "emu/core/semantics.hpp"
+
+namespace xdna::emu::core {
+namespace {
+
+using isa::RegisterFile;
+
+const isa::Atom kR26 = atom_of(RegisterFile::kR, 26);
+const isa::Atom kR28 = atom_of(RegisterFile::kR, 28);
+const isa::Atom kSs0 = atom_of(RegisterFile::kSr, 7);
+const isa::Atom kMs0 = atom_of(RegisterFile::kSr, 5);
+
+// srSS0 and srMS0: bit 1 success, and of an input bit 0 tlast.
+constexpr uint32_t kSuccess = 2;
+
+constexpr uint32_t kConditional = 1;
+
+// The condition's polarity is open: acts if r26 is not 0 (silicon-questions).
+bool skipped(Pipeline& p, const Exec& e) {
+    return e.parameter & kConditional && p.state.scalar(kR26) == 0;
+}
+
+// Every lock operation costs one stall cycle even when the lock is free (FIM43-Redeye/xdna-emu,
+// docs/fidelity-gaps/core-compute-timing.md, observed on silicon).
+constexpr unsigned kLockCycles = 1;
+
+bool acquire(Pipeline& p, const Exec& e) {
+    if (skipped(p, e)) {
+        return true;
+    }
+    const uint32_t id = p.read(e, 0);
+    const auto change = static_cast<int32_t>(p.read(e, 1));
+    if (p.bus().acquire(id, change)) {
+        p.stall(kLockCycles);
+        return true;
+    }
+    p.waits_for(
+        "lock " + std::to_string(id) + ", " +
+        (change < 0 ? "at least " + std::to_string(-change) : "exactly " + std::to_string(change)));
+    return false;
+}
+bool release(Pipeline& p, const Exec& e) {
+    if (!skipped(p, e)) {
+        p.bus().release(p.read(e, 0), static_cast<int32_t>(p.read(e, 1)));
+        p.stall(kLockCycles);
+    }
+    return true;
+}
+
+constexpr uint32_t kNonBlocking = 1;
+constexpr uint32_t kTlast = 2;
+constexpr uint32_t kTlastRegister = 4;
+
+bool stream_read(Pipeline& p, const Exec& e) {
+    uint32_t word = 0;
+    bool tlast = false;
+    const bool success = p.bus().stream_read(word, tlast);
+    if (!success && !(e.parameter & kNonBlocking)) {
+        p.waits_for("the input stream");
+        return false;
+    }
+    if (success) {
+        p.write(e, 0, word);
+    }
+    p.write_atom(kSs0, (success ? kSuccess : 0) | tlast, 8);
+    return true;
+}
+
+// Sends `word`; the low bits of the parameter say how.
+bool send(Pipeline& p, const Exec& e, uint32_t word) {
+    const bool tlast =
+        e.parameter & kTlast || (e.parameter & kTlastRegister && p.state.scalar(kR28) != 0);
+    const bool success = p.bus().stream_write(word, tlast);
+    if (!success && !(e.parameter & kNonBlocking)) {
+        p.waits_for("room on the output stream");
+        return false;
+    }
+    if (e.parameter & kNonBlocking) {
+        p.write_atom(kMs0, success ? kSuccess : 0, 3);
+    }
+    return true;
+}
+bool stream_write(Pipeline& p, const Exec& e) {
+    return send(p, e, p.read(e, 0));
+}
+
+// Odd parity over the whole word, in bit 31 (array.md 5).
+uint32_t with_parity(uint32_t word) {
+    return word | (std::popcount(word) % 2 ? 0 : 1U << 31);
+}
+// Packet header: stream id 4:0, type 14:12, source row 20:16 and column 27:21.
+bool packet_header(Pipeline& p, const Exec& e) {
+    const Tile tile = p.bus().tile();
+    return send(p, e,
+                with_parity((p.read(e, 0) & 31) | (p.read(e, 1) & 7) << 12 |
+                            static_cast<uint32_t>(tile.row) << 16 |
+                            static_cast<uint32_t>(tile.column) << 21));
+}
+// Control packet: address 19:0, beats - 1 21:20, operation 23:22, response id 30:24 (formats.md
+// 4.5). Operands: address, words, operation, id.
+bool control_packet_header(Pipeline& p, const Exec& e) {
+    return send(p, e,
+                with_parity((p.read(e, 0) & 0xFFFFF) | (p.read(e, 1) & 3) << 20 |
+                            (p.read(e, 2) & 3) << 22 | (p.read(e, 3) & 0x7F) << 24));
+}
+
+bool raise_event(Pipeline& p, const Exec& e) {
+    constexpr unsigned kUserEvent0 = 124;  // core module's event numbers (array.md 6)
+    p.bus().raise(kUserEvent0 + p.read(e, 0));
+    return true;
+}
+
+constexpr Semantics kRows[] = {
+    {"acq", nullptr, 0, acquire},
+    {"rel", nullptr, 0, release},
+    {"acq.cond", nullptr, kConditional, acquire},
+    {"rel.cond", nullptr, kConditional, release},
+    {"event", nullptr, 0, raise_event},
+    {"MOV_mv_ss2scl", nullptr, 0, stream_read},
+    {"MOV_NB_mv_ss2scl", nullptr, kNonBlocking, stream_read},
+    {"MOV_mv_scl2ms", nullptr, 0, stream_write},
+    {"MOV_TLAST_mv_scl2ms", nullptr, kTlast, stream_write},
+    {"MOV_mv_scl2ms_doTlast_reg", nullptr, kTlastRegister, stream_write},
+    {"MOV_NB_mv_scl2ms", nullptr, kNonBlocking, stream_write},
+    {"MOV_NB_TLAST_mv_scl2ms", nullptr, kNonBlocking | kTlast, stream_write},
+    {"MOV_NB_mv_scl2ms_doTlast_reg", nullptr, kNonBlocking | kTlastRegister, stream_write},
+    {"MOV_mv_ph2ms", nullptr, 0, packet_header},
+    {"MOV_TLAST_mv_ph2ms", nullptr, kTlast, packet_header},
+    {"MOV_mv_ph2ms_doTlast_reg", nullptr, kTlastRegister, packet_header},
+    {"MOV_NB_mv_ph2ms", nullptr, kNonBlocking, packet_header},
+    {"MOV_NB_TLAST_mv_ph2ms", nullptr, kNonBlocking | kTlast, packet_header},
+    {"MOV_NB_mv_ph2ms_doTlast_reg", nullptr, kNonBlocking | kTlastRegister, packet_header},
+    {"MOV_mv_cph2ms", nullptr, 0, control_packet_header},
+    {"MOV_TLAST_mv_cph2ms", nullptr, kTlast, control_packet_header},
+    {"MOV_mv_cph2ms_doTlast_reg", nullptr, kTlastRegister, control_packet_header},
+    {"MOV_NB_mv_cph2ms", nullptr, kNonBlocking, control_packet_header},
+    {"MOV_NB_TLAST_mv_cph2ms", nullptr, kNonBlocking | kTlast, control_packet_header},
+    {"MOV_NB_mv_cph2ms_doTlast_reg", nullptr, kNonBlocking | kTlastRegister, control_packet_header},
+};
+
+}  // namespace
+
+std::span<const Semantics> sync_semantics() {
+    return kRows;
+}
+
+}  // namespace xdna::emu::core

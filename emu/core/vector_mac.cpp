@@ -1,0 +1,386 @@
+// The multiplier and the accumulator adder (vec slot).
+//
+// The word in a scalar register says what is multiplied by what; bits and geometries: Xilinx/
+// llvm-aie, clang/lib/Headers/aiev2_vmult.h. Products are made of the vectors read in the first
+// cycle; accumulators are read in the third.
+#include <algorithm>
+
+#include "emu/core/lanes.hpp"
+#include "emu/core/numeric.hpp"
+#include "emu/core/semantics.hpp"
+
+namespace xdna::emu::core {
+namespace {
+
+// The configuration word.
+struct Word {
+    bool zero_first;  // the first accumulator counts as 0
+    unsigned mode;    // accumulator, operand widths and variant: bits 7:1
+    bool y_signed;
+    bool x_signed;
+    bool shift_first;  // the first accumulator << 16
+    bool negate_product;
+    bool negate_first;
+    bool negate_second;
+    unsigned complex;
+
+    explicit Word(uint32_t w)
+        : zero_first(w & 1),
+          mode(w >> 1 & 0x7F),
+          y_signed(w >> 8 & 1),
+          x_signed(w >> 9 & 1),
+          shift_first(w >> 10 & 1),
+          negate_product(w >> 11 & 1),
+          negate_first(w >> 12 & 1),
+          negate_second(w >> 13 & 1),
+          complex(w >> 16) {}
+    bool wide() const { return (mode & 3) == 1; }  // 64-bit accumulator lanes
+    bool floating() const { return (mode & 3) == 2; }
+};
+constexpr unsigned mode(unsigned amode, unsigned bmode, unsigned variant) {
+    return amode | bmode << 2 | variant << 4;
+}
+
+// Signs of the terms, as the mnemonic has them; the word's flip each of them.
+enum Signs : uint32_t { kNegateProduct = 1, kNegateFirst = 2, kNegateSecond = 4 };
+
+// An accumulator of 32 lanes of 32, or 16 of 64 bits.
+using Narrow = Lanes<uint32_t, 4>;
+using Wide = Lanes<uint64_t, 4>;
+
+// An integer element of a vector: `Bits` wide, at position `i`.
+template <unsigned Bits>
+int64_t element(const Lanes<uint8_t, 2>& v, size_t i, bool sign) {
+    uint32_t raw = 0;
+    if constexpr (Bits == 4) {
+        raw = v[i / 2] >> 4 * (i % 2) & 0xF;
+    } else {
+        std::copy_n(&v[i * Bits / 8], Bits / 8, reinterpret_cast<uint8_t*>(&raw));
+    }
+    constexpr unsigned kUnused = 32 - Bits;
+    return sign ? static_cast<int32_t>(raw << kUnused) >> kUnused : int64_t{raw};
+}
+
+// All of a vector's elements at once.
+template <unsigned Bits, size_t N>
+std::array<int32_t, N> elements(const Lanes<uint8_t, 2>& v, bool sign) {
+    std::array<int32_t, N> out;
+    for (size_t i = 0; i < N; ++i) {
+        out[i] = static_cast<int32_t>(element<Bits>(v, i, sign));
+    }
+    return out;
+}
+
+using Product = void (*)(const Lanes<uint8_t, 2>& x, const Lanes<uint8_t, 2>& y, const Word& word,
+                         std::array<Cell, 4>& out);
+
+// A (M x K) of X times B (K x N) of Y, all row-major from element 0; sums wrap at the lane's width.
+template <unsigned ABits, unsigned BBits, size_t M, size_t K, size_t N, typename Lane>
+void matrix(const Lanes<uint8_t, 2>& x, const Lanes<uint8_t, 2>& y, const Word& word,
+            std::array<Cell, 4>& out) {
+    const auto a = elements<ABits, M * K>(x, word.x_signed);
+    const auto b = elements<BBits, K * N>(y, word.y_signed);
+    Lanes<Lane, 4> c{};
+    static_assert(M * N <= std::tuple_size_v<decltype(c)>);
+    for (size_t m = 0; m < M; ++m) {
+        for (size_t k = 0; k < K; ++k) {
+            const auto left = static_cast<Lane>(static_cast<int64_t>(a[m * K + k]));
+            for (size_t n = 0; n < N; ++n) {
+                c[m * N + n] += left * static_cast<Lane>(static_cast<int64_t>(b[k * N + n]));
+            }
+        }
+    }
+    out = std::bit_cast<std::array<Cell, 4>>(c);
+}
+
+// Lane i: the sum over t of a[i + t x L] b[i + t x L], L lanes.
+template <unsigned Bits, size_t L, size_t Terms, typename Lane>
+void elementwise(const Lanes<uint8_t, 2>& x, const Lanes<uint8_t, 2>& y, const Word& word,
+                 std::array<Cell, 4>& out) {
+    const auto a = elements<Bits, L * Terms>(x, word.x_signed);
+    const auto b = elements<Bits, L * Terms>(y, word.y_signed);
+    Lanes<Lane, 4> c{};
+    for (size_t t = 0; t < Terms; ++t) {
+        for (size_t i = 0; i < L; ++i) {
+            c[i] += static_cast<Lane>(static_cast<int64_t>(a[t * L + i])) *
+                    static_cast<Lane>(static_cast<int64_t>(b[t * L + i]));
+        }
+    }
+    out = std::bit_cast<std::array<Cell, 4>>(c);
+}
+
+struct Geometry {
+    unsigned mode;
+    Product product;
+};
+constexpr Geometry kGeometries[] = {
+    {mode(0, 0, 0), matrix<8, 4, 4, 16, 8, uint32_t>},
+    {mode(0, 1, 0), matrix<8, 8, 4, 8, 8, uint32_t>},
+    {mode(0, 2, 0), matrix<16, 8, 4, 4, 8, uint32_t>},
+    {mode(0, 3, 0), matrix<16, 16, 4, 2, 8, uint32_t>},
+    {mode(1, 2, 0), matrix<16, 8, 2, 8, 8, uint64_t>},
+    {mode(1, 2, 1), matrix<16, 8, 4, 8, 4, uint64_t>},
+    {mode(1, 3, 0), matrix<16, 16, 2, 4, 8, uint64_t>},
+    {mode(1, 3, 1), matrix<16, 16, 4, 4, 4, uint64_t>},
+    {mode(1, 0, 0), matrix<32, 16, 4, 2, 4, uint64_t>},
+    {mode(0, 1, 1), elementwise<8, 32, 2, uint32_t>},
+    {mode(0, 3, 1), elementwise<16, 32, 1, uint32_t>},
+    {mode(1, 3, 2), elementwise<16, 16, 2, uint64_t>},
+};
+
+Product find_product(Pipeline& p, const Word& word) {
+    for (const Geometry& each : kGeometries) {
+        if (each.mode == word.mode && word.complex == 0) {
+            return each.product;
+        }
+    }
+    p.trap("multiply mode not modelled: amode " + std::to_string(word.mode & 3) + ", bmode " +
+           std::to_string(word.mode >> 2 & 3) + ", variant " + std::to_string(word.mode >> 4) +
+           ", complex mask " + std::to_string(word.complex));
+}
+
+// sum += sign x (value << shift), lane by lane; lanes wrap.
+template <typename Lane>
+void add(std::array<Cell, 4>& sum, const std::array<Cell, 4>& value, bool negate, unsigned shift) {
+    auto total = std::bit_cast<Lanes<Lane, 4>>(sum);
+    const auto term = std::bit_cast<Lanes<Lane, 4>>(value);
+    for (size_t i = 0; i < total.size(); ++i) {
+        const Lane lane = term[i] << shift;
+        total[i] += negate ? Lane{0} - lane : lane;
+    }
+    sum = std::bit_cast<std::array<Cell, 4>>(total);
+}
+void add_lanes(bool wide, std::array<Cell, 4>& sum, const std::array<Cell, 4>& value, bool negate,
+               unsigned shift = 0) {
+    wide ? add<uint64_t>(sum, value, negate, shift) : add<uint32_t>(sum, value, negate, shift);
+}
+
+// Operands: destination, accumulators (Count of them), X, Y, word.
+template <int Count>
+void finish_multiply(Pipeline& p, const Exec& e, LateData& data) {
+    const Word word(data.word);
+    std::array<Cell, 4> accumulator;
+    if constexpr (Count >= 1) {
+        if (!word.zero_first) {
+            p.read_cells(e, 1, accumulator.data());
+            add_lanes(word.wide(), data.cells, accumulator,
+                      word.negate_first != bool(e.parameter & kNegateFirst),
+                      word.shift_first ? 16 : 0);
+        }
+    }
+    if constexpr (Count >= 2) {
+        p.read_cells(e, 2, accumulator.data());
+        add_lanes(word.wide(), data.cells, accumulator,
+                  word.negate_second != bool(e.parameter & kNegateSecond));
+    }
+    p.write_cells(e, 0, data.cells.data());
+}
+template <int Count>
+void multiply(Pipeline& p, const Exec& e) {
+    constexpr int kX = 1 + Count;
+    LateData data;
+    data.word = p.read(e, kX + 2);
+    const Word word(data.word);
+    std::array<Cell, 4> product;
+    find_product(p, word)(read_lanes<uint8_t>(p, e, kX), read_lanes<uint8_t>(p, e, kX + 1), word,
+                          product);
+    data.cells = {};
+    add_lanes(word.wide(), data.cells, product,
+              word.negate_product != bool(e.parameter & kNegateProduct));
+    p.later(e, 3, finish_multiply<Count>, data);
+}
+
+// ---- bf16: 16 lanes of fp32 in half an accumulator ----
+
+// X row-major 4 x 8 times Y 8 x 4, or lanes i and i + 16 of both.
+constexpr unsigned kBf16Matrix = mode(2, 3, 0);
+constexpr unsigned kBf16Elementwise = mode(2, 3, 1);
+
+uint32_t flip_sign(uint32_t value, bool flip) {
+    return flip ? value ^ 0x80000000 : value;
+}
+
+template <int Count>
+void finish_multiply_bf16(Pipeline& p, const Exec& e, LateData& data) {
+    const Word word(data.word);
+    const auto x = carried_lanes<uint16_t, 2>(data, 0);
+    const auto y = carried_lanes<uint16_t, 2>(data, 2);
+    const bool negate = word.negate_product != bool(e.parameter & kNegateProduct);
+    Lanes<uint32_t, 2> first{};
+    Lanes<uint32_t, 2> second{};
+    if constexpr (Count >= 1) {
+        first = read_lanes<uint32_t>(p, e, 1);
+    }
+    if constexpr (Count >= 2) {
+        second = read_lanes<uint32_t>(p, e, 2);
+    }
+    Lanes<uint32_t, 2> out;
+    for (size_t lane = 0; lane < out.size(); ++lane) {
+        std::array<uint16_t, 8> a;
+        std::array<uint16_t, 8> b;
+        size_t terms;
+        if (word.mode == kBf16Matrix) {
+            terms = 8;
+            for (size_t k = 0; k < terms; ++k) {
+                a[k] = x[lane / 4 * 8 + k];
+                b[k] = y[k * 4 + lane % 4];
+            }
+        } else {
+            terms = 2;
+            for (size_t k = 0; k < terms; ++k) {
+                a[k] = x[lane + 16 * k];
+                b[k] = y[lane + 16 * k];
+            }
+        }
+        std::array<uint32_t, 2> accumulators;
+        size_t count = 0;
+        if (Count >= 1 && !word.zero_first) {
+            accumulators[count++] =
+                flip_sign(first[lane], word.negate_first != bool(e.parameter & kNegateFirst));
+        }
+        if (Count >= 2) {
+            accumulators[count++] =
+                flip_sign(second[lane], word.negate_second != bool(e.parameter & kNegateSecond));
+        }
+        out[lane] =
+            dot_bf16({a.data(), terms}, {b.data(), terms}, negate, {accumulators.data(), count});
+    }
+    write_lanes(p, e, 0, out);
+}
+template <int Count>
+void multiply_bf16(Pipeline& p, const Exec& e) {
+    constexpr int kX = 1 + Count;
+    LateData data;
+    data.word = p.read(e, kX + 2);
+    const Word word(data.word);
+    if ((word.mode != kBf16Matrix && word.mode != kBf16Elementwise) || word.shift_first ||
+        word.complex) {
+        find_product(p, Word(mode(2, 0, 0) << 1 | (data.word & ~1U)));
+    }
+    p.read_cells(e, kX, data.cells.data());
+    p.read_cells(e, kX + 1, data.cells.data() + 2);
+    p.later(e, 3, finish_multiply_bf16<Count>, data);
+}
+
+// ---- accumulators alone ----
+
+// vadd, vsub, vnegadd, vnegsub, vneg: parameter has the signs. In the word: bit 0 zeroes the first
+// accumulator, bits 2:1 say the lanes' width, bit 10 shifts; the negations' places are open
+// (silicon-questions), so a word with any other bit traps.
+void check_add_word(Pipeline& p, uint32_t bits) {
+    constexpr uint32_t kKnown = 0x407;
+    if (bits & ~kKnown) {
+        p.trap("accumulator word with bits of open meaning: " + std::to_string(bits));
+    }
+}
+template <int Count>
+void finish_add(Pipeline& p, const Exec& e, LateData& data) {
+    const Word word(data.word);
+    std::array<Cell, 4> sum{};
+    std::array<Cell, 4> accumulator;
+    if (!word.zero_first) {
+        p.read_cells(e, 1, accumulator.data());
+        add_lanes(word.wide(), sum, accumulator, e.parameter & kNegateFirst,
+                  word.shift_first ? 16 : 0);
+    }
+    if constexpr (Count == 2) {
+        p.read_cells(e, 2, accumulator.data());
+        add_lanes(word.wide(), sum, accumulator, e.parameter & kNegateSecond);
+    }
+    p.write_cells(e, 0, sum.data());
+}
+template <int Count>
+void accumulate(Pipeline& p, const Exec& e) {
+    LateData data;
+    data.word = p.read(e, 1 + Count);
+    check_add_word(p, data.word);
+    p.later(e, 3, finish_add<Count>, data);
+}
+
+// fp32: one rounding; what would be denormal becomes zero of that sign.
+template <int Count>
+void finish_add_fp32(Pipeline& p, const Exec& e, LateData& data) {
+    const Word word(data.word);
+    const auto first = read_lanes<uint32_t>(p, e, 1);
+    Lanes<uint32_t, 2> second{};
+    if constexpr (Count == 2) {
+        second = read_lanes<uint32_t>(p, e, 2);
+    }
+    Lanes<uint32_t, 2> out;
+    for (size_t i = 0; i < out.size(); ++i) {
+        std::array<uint32_t, 2> terms;
+        size_t count = 0;
+        if (!word.zero_first) {
+            terms[count++] = flip_sign(first[i], e.parameter & kNegateFirst);
+        }
+        if (Count == 2) {
+            terms[count++] = flip_sign(second[i], e.parameter & kNegateSecond);
+        }
+        out[i] = dot_bf16({}, {}, false, {terms.data(), count});
+    }
+    write_lanes(p, e, 0, out);
+}
+template <int Count>
+void accumulate_fp32(Pipeline& p, const Exec& e) {
+    LateData data;
+    data.word = p.read(e, 1 + Count);
+    check_add_word(p, data.word & ~0x1CU);
+    p.later(e, 3, finish_add_fp32<Count>, data);
+}
+
+void finish_move(Pipeline& p, const Exec& e, LateData& data) {
+    p.read_cells(e, 1, data.cells.data());
+    p.write_cells(e, 0, data.cells.data());
+}
+void move_late(Pipeline& p, const Exec& e) {
+    p.later(e, e.operands[1].read_cycle, finish_move, {});
+}
+void clear(Pipeline& p, const Exec& e) {
+    const std::array<Cell, 4> zero{};
+    p.write_cells(e, 0, zero.data());
+}
+
+// Dense forms; sparse ones have no row and trap.
+#define XDNA_DENSE(name, f, count, signs) \
+    { name "_vmac_cm_core_dense", f<count>, signs }
+#define XDNA_DENSE2(name, f, signs) \
+    { name "_vmac_bm_core_dense", f<2>, signs }
+
+constexpr Semantics kRows[] = {
+    XDNA_DENSE("VMUL", multiply, 0, 0),
+    XDNA_DENSE("VNEGMUL", multiply, 0, kNegateProduct),
+    XDNA_DENSE("VMAC", multiply, 1, 0),
+    XDNA_DENSE("VMSC", multiply, 1, kNegateProduct),
+    XDNA_DENSE("VNEGMAC", multiply, 1, kNegateFirst),
+    XDNA_DENSE("VNEGMSC", multiply, 1, kNegateFirst | kNegateProduct),
+    XDNA_DENSE2("VADDMAC", multiply, 0),
+    XDNA_DENSE2("VADDMSC", multiply, kNegateProduct),
+    XDNA_DENSE2("VSUBMAC", multiply, kNegateSecond),
+    XDNA_DENSE2("VSUBMSC", multiply, kNegateSecond | kNegateProduct),
+    {"VMUL_F_vmac_bm_core_dense", multiply_bf16<0>, 0},
+    {"VNEGMUL_F_vmac_bm_core_dense", multiply_bf16<0>, kNegateProduct},
+    {"VMAC_F_vmac_bm_core_dense", multiply_bf16<1>, 0},
+    {"VMSC_F_vmac_bm_core_dense", multiply_bf16<1>, kNegateProduct},
+    XDNA_DENSE2("VADDMAC_F", multiply_bf16, 0),
+    XDNA_DENSE2("VADDMSC_F", multiply_bf16, kNegateProduct),
+    {"VADD", accumulate<2>, 0},
+    {"VSUB", accumulate<2>, kNegateSecond},
+    {"VNEGADD", accumulate<2>, kNegateFirst},
+    {"VNEGSUB", accumulate<2>, kNegateFirst | kNegateSecond},
+    {"VNEG", accumulate<1>, kNegateFirst},
+    {"VADD_F", accumulate_fp32<2>, 0},
+    {"VSUB_F", accumulate_fp32<2>, kNegateSecond},
+    {"VNEGADD_F", accumulate_fp32<2>, kNegateFirst},
+    {"VNEGSUB_F", accumulate_fp32<2>, kNegateFirst | kNegateSecond},
+    {"VNEG_F", accumulate_fp32<1>, kNegateFirst},
+    {"VMOV_D", move_late},
+    {"vclr", clear},
+};
+
+}  // namespace
+
+std::span<const Semantics> vector_mac_semantics() {
+    return kRows;
+}
+
+}  // namespace xdna::emu::core

@@ -1,0 +1,129 @@
+// A core by itself: its program memory, its own data memory, and locks and streams that the test
+// sets. Programs are assembly text.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <deque>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "emu/core/core.hpp"
+#include "kernels/as/assembler.hpp"
+
+namespace xdna::emu::test {
+
+/// Machine code of `source`, at address 0. With `insert_nops`, instructions wait for what they
+/// read.
+inline std::vector<std::byte> assemble(const std::string& source, bool insert_nops = true) {
+    as::Options options;
+    options.insert_nops = insert_nops;
+    as::Diagnostics diagnostics;
+    const auto object = as::assemble("test.s", source, options, diagnostics);
+    if (!object) {
+        std::string text;
+        for (const auto& each : diagnostics.list()) {
+            text += each.message + "\n";
+        }
+        ADD_FAILURE() << text << source;
+        return {};
+    }
+    const auto code = as::flat_program(as::link(*object));
+    const auto* first = reinterpret_cast<const std::byte*>(code.data());
+    return {first, first + code.size()};
+}
+
+class Machine final : public CoreBus {
+  public:
+    /// The address of a byte of `memory`, as the core has it.
+    static constexpr uint32_t kBase = 0x70000;
+
+    std::vector<std::byte> memory = std::vector<std::byte>(64 * 1024);
+    std::map<unsigned, int> locks;
+    std::deque<uint32_t> input;
+    std::vector<uint32_t> output;
+    std::vector<unsigned> events;
+    uint64_t cycles = 0;  ///< of all calls of run()
+
+    void load(const std::vector<std::byte>& code) {
+        std::copy(code.begin(), code.end(), program_.begin());
+        core_->program_changed();
+    }
+    void load(const std::string& source, bool insert_nops = true) {
+        load(assemble(source, insert_nops));
+    }
+
+    /// Runs until the core is done or waits; at most `limit` cycles.
+    CoreProgress run(uint64_t limit = 100000) {
+        CoreProgress progress;
+        while (cycles < limit) {
+            progress = core_->run(*this, cycles, limit - cycles);
+            cycles += progress.cycles;
+            if (progress.state != CoreProgress::State::kRunning) {
+                break;
+            }
+        }
+        return progress;
+    }
+    /// As run(), and fails the test unless the core is done.
+    void finish(uint64_t limit = 100000) {
+        const CoreProgress progress = run(limit);
+        ASSERT_EQ(progress.state, CoreProgress::State::kDone)
+            << (progress.waits_for ? progress.waits_for() : "still running");
+    }
+
+    template <typename T>
+    void put(uint32_t offset, std::span<const T> values) {
+        std::memcpy(&memory[offset], values.data(), values.size_bytes());
+    }
+    template <typename T>
+    std::vector<T> get(uint32_t offset, size_t count) const {
+        std::vector<T> values(count);
+        std::memcpy(values.data(), &memory[offset], count * sizeof(T));
+        return values;
+    }
+    /// A scalar register through the debug window: r0 is 0x30C00, 16 bytes apart.
+    uint32_t r(unsigned number) const { return core_->read_register(0x30C00 + 16 * number); }
+    uint32_t p(unsigned number) const { return core_->read_register(0x31000 + 16 * number); }
+    CoreModel& core() { return *core_; }
+
+    Tile tile() const override { return {1, 2}; }
+    std::span<const std::byte> program() const override { return program_; }
+    std::array<std::span<std::byte>, 4> memories() override { return {{{}, {}, {}, memory}}; }
+    uint32_t claim_bank(uint32_t, uint64_t) override { return 0; }
+    bool acquire(unsigned id, int change) override {
+        int& value = locks[id];
+        if (change < 0 ? value < -change : value != change) {
+            return false;
+        }
+        value -= change < 0 ? -change : change;
+        return true;
+    }
+    void release(unsigned id, int change) override { locks[id] += change; }
+    bool stream_read(uint32_t& word, bool& tlast) override {
+        if (input.empty()) {
+            return false;
+        }
+        word = input.front();
+        input.pop_front();
+        tlast = input.empty();
+        return true;
+    }
+    bool stream_write(uint32_t word, bool) override {
+        output.push_back(word);
+        return true;
+    }
+    bool cascade_read(CascadeWord&) override { return false; }
+    bool cascade_write(const CascadeWord&) override { return false; }
+    uint64_t timer(uint64_t cycle) const override { return cycle; }
+    void raise(unsigned event) override { events.push_back(event); }
+
+  private:
+    std::vector<std::byte> program_ = std::vector<std::byte>(16 * 1024);
+    std::unique_ptr<CoreModel> core_ = make_core({1, 2});
+};
+
+}  // namespace xdna::emu::test
