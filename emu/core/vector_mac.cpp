@@ -35,7 +35,6 @@ struct Word {
           negate_second(w >> 13 & 1),
           complex(w >> 16) {}
     bool wide() const { return (mode & 3) == 1; }  // 64-bit accumulator lanes
-    bool floating() const { return (mode & 3) == 2; }
 };
 constexpr unsigned mode(unsigned amode, unsigned bmode, unsigned variant) {
     return amode | bmode << 2 | variant << 4;
@@ -128,15 +127,19 @@ constexpr Geometry kGeometries[] = {
     {mode(1, 3, 2), elementwise<16, 16, 2, uint64_t>},
 };
 
+[[noreturn]] void refuse(Pipeline& p, const Word& word) {
+    p.trap("multiply mode not modelled: amode " + std::to_string(word.mode & 3) + ", bmode " +
+           std::to_string(word.mode >> 2 & 3) + ", variant " + std::to_string(word.mode >> 4) +
+           ", complex mask " + std::to_string(word.complex));
+}
+
 Product find_product(Pipeline& p, const Word& word) {
     for (const Geometry& each : kGeometries) {
         if (each.mode == word.mode && word.complex == 0) {
             return each.product;
         }
     }
-    p.trap("multiply mode not modelled: amode " + std::to_string(word.mode & 3) + ", bmode " +
-           std::to_string(word.mode >> 2 & 3) + ", variant " + std::to_string(word.mode >> 4) +
-           ", complex mask " + std::to_string(word.complex));
+    refuse(p, word);
 }
 
 // sum += sign x (value << shift), lane by lane; lanes wrap.
@@ -255,7 +258,7 @@ void multiply_bf16(Pipeline& p, const Exec& e) {
     const Word word(data.word);
     if ((word.mode != kBf16Matrix && word.mode != kBf16Elementwise) || word.shift_first ||
         word.complex) {
-        find_product(p, Word(mode(2, 0, 0) << 1 | (data.word & ~1U)));
+        refuse(p, word);
     }
     p.read_cells(e, kX, data.cells.data());
     p.read_cells(e, kX + 1, data.cells.data() + 2);

@@ -1,7 +1,7 @@
 // Every published vector of the vector unit, through real instructions: load, operate, store.
-#include <fstream>
 #include <sstream>
 
+#include "tests/support/data.hpp"
 #include "tests/unit/core/machine.hpp"
 
 namespace xdna::emu::test {
@@ -18,31 +18,16 @@ std::vector<int64_t> numbers(const std::string& text) {
     return {std::istream_iterator<int64_t>(in), {}};
 }
 
-std::vector<std::string> columns(const std::string& line) {
-    std::vector<std::string> all;
-    std::istringstream in(line);
-    for (std::string column; std::getline(in, column, '\t');) {
-        all.push_back(column);
-    }
-    return all;
-}
-
-std::vector<std::string> lines(const std::string& path) {
-    std::ifstream file(path);
-    EXPECT_TRUE(file.good()) << path;
-    std::vector<std::string> all;
-    for (std::string line; std::getline(file, line);) {
-        if (!line.empty() && line[0] != '#') {
-            all.push_back(line);
-        }
-    }
+// The rows of a table of tests/data/silicon, without its comments.
+std::vector<std::vector<std::string>> rows(const char* name) {
+    auto all = xdna::test::read_table(xdna::test::root() / "tests/data/silicon" / name);
+    std::erase_if(all, [](const auto& row) { return row.empty() || row[0].starts_with('#'); });
     return all;
 }
 
 std::vector<Vector> vectors() {
     std::vector<Vector> all;
-    for (const std::string& line : lines("tests/data/silicon/vectors.tsv")) {
-        const auto column = columns(line);
+    for (const auto& column : rows("vectors.tsv")) {
         Vector v{column[0],          column[1],          column[2],         {},
                  numbers(column[4]), numbers(column[5]), numbers(column[6])};
         std::istringstream config(column[3]);
@@ -201,8 +186,7 @@ TEST(Silicon, EveryVectorBitForBit) {
 
 TEST(Silicon, EveryShuffleMode) {
     int modes = 0;
-    for (const std::string& line : lines("tests/data/silicon/vshuffle.tsv")) {
-        const auto column = columns(line);
+    for (const auto& column : rows("vshuffle.tsv")) {
         Machine machine;
         for (size_t i = 0; i < 128; ++i) {
             machine.memory[i] = static_cast<std::byte>(i);
