@@ -42,7 +42,7 @@ MANDIR   ?= $(PREFIX)/share/man
 
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual \
             -Wcast-qual -Wformat=2 -Wundef -Wmissing-declarations -Wno-missing-field-initializers
-CPPFLAGS += -Iinclude -I. -I$(ROOT_BUILD)/gen $(if $(wildcard $(SYSROOT)/drm/amdxdna_accel.h),-isystem $(SYSROOT) \
+CPPFLAGS += -Iinclude -I. -I$(ROOT_BUILD)/gen -I$(BUILD)/gen $(if $(wildcard $(SYSROOT)/drm/amdxdna_accel.h),-isystem $(SYSROOT) \
             -isystem $(SYSROOT)/x86_64-linux-gnu) -DXDNA_VERSION='"$(VERSION)"'
 CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
@@ -85,6 +85,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
 SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/core unit/driver unit/door unit/probe \
+          unit/kernels \
           door conformance
 unit/xdna.libs   := xdna support
 unit/image.libs  := image
@@ -93,6 +94,7 @@ unit/as.libs     := as isa image
 unit/flow.libs   := kernels flow image
 unit/array.libs  := array image
 unit/core.libs   := core as isa image
+unit/kernels.libs := kernels flow firmware core array as isa image
 unit/driver.libs := driver firmware array image
 unit/door.libs   := door driver firmware array image
 unit/probe.libs  := probe xdna image
@@ -163,6 +165,18 @@ GENERATED := $(ROOT_BUILD)/gen/isa/names.inc
 
 $(ROOT_BUILD)/gen/isa/names.inc: kernels/isa/generate.py $(wildcard kernels/isa/table/*.tsv)
 	$(call quiet,GEN,$(@D))python3 kernels/isa/generate.py kernels/isa/table $(@D)
+
+# Programs of cores, assembled and compiled in: kernels/F/N.s is included as "kernels/F/N.inc".
+CORE_PROGRAMS := $(foreach f,$(kernels.folders),$(patsubst %.s,$(BUILD)/gen/%.inc,$(wildcard $(f)/*.s)))
+
+$(BUILD)/obj/kernels/embed/embed_program: $(call objects,$(call sources,kernels/embed)) $(call archive,as isa image)
+	$(call quiet,LD,$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/gen/%.inc: %.s $(BUILD)/obj/kernels/embed/embed_program
+	@mkdir -p $(@D)
+	$(call quiet,AS,$<)$(BUILD)/obj/kernels/embed/embed_program $< >$@
+
+$(call objects,$(call sources,$(kernels.folders))): | $(CORE_PROGRAMS)
 
 # g++ takes three times as long over a test's checks with sanitizers when it also optimizes them.
 $(BUILD)/obj/tests/%.o: TEST_FLAGS := $(if $(SANITIZE),-O0)

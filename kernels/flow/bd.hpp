@@ -41,6 +41,16 @@ struct Bd {
     std::optional<int> next;
 };
 
+/// Buffers of one tile that are filled and emptied in turn. Two locks of the tile count them, and
+/// so keep the two sides apart: whoever fills one acquires `free_lock` and releases `full_lock`,
+/// whoever empties it the other way round.
+struct Buffers {
+    std::vector<uint32_t> addresses;  ///< bytes in the tile's own data memory, in order of use
+    uint32_t words = 0;               ///< of each
+    int free_lock = 0;                ///< empty buffers; starts at their number
+    int full_lock = 0;                ///< filled ones; starts at 0
+};
+
 /// The BD's register words: 6 for a core tile, 8 for others.
 /// Throws std::invalid_argument naming the member that the tile's BD cannot hold.
 std::vector<uint32_t> encode_bd(TileKind kind, const Bd& bd);

@@ -1,5 +1,6 @@
 #include "kernels/flow/design.hpp"
 
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -34,6 +35,14 @@ constexpr const image::Register* kLockValue[] = {
     &register_row(Module::kMemTile, "Lock{}_value"),
     &register_row(Module::kMemory, "Lock{}_value"),
 };
+
+constexpr uint32_t kProgramMemory = register_row(Module::kCore, "Program_Memory").offset;
+constexpr uint32_t kProgramBytes = 16 * 1024;
+constexpr uint32_t kCoreControl = register_row(Module::kCore, "Core_Control").offset;
+// Enabled, and still in reset: the firmware takes the reset away when a workload starts
+// (FIM43-Redeye/xdna-emu, 2026-07-03-sp4a-core-reset-mechanism-part1).
+constexpr uint32_t kCoreStart = field(Module::kCore, "Core_Control", "Enable").put(1) |
+                                field(Module::kCore, "Core_Control", "Reset").put(1);
 
 constexpr uint32_t kMuxConfig = register_row(Module::kNoc, "Mux_Config").offset;
 constexpr uint32_t kDemuxConfig = register_row(Module::kNoc, "Demux_Config").offset;
@@ -90,6 +99,7 @@ void Design::lock(Tile tile, int id, int value) {
 
 void Design::bd(Tile tile, int id, const Bd& bd) {
     use(tile);
+    used_bds_.insert({tile, id});
     bds_.push_back({tile.address(bd_offset(tile.kind(), id)), encode_bd(tile.kind(), bd)});
 }
 
@@ -97,6 +107,82 @@ void Design::start(Tile tile, Direction direction, int channel, int bd, int repe
     use(tile);
     tasks_.push_back({tile.address(queue_offset(tile.kind(), direction, channel)),
                       {task_word(tile.kind(), bd, repeats, false)}});
+}
+
+int Design::take_bd(const Endpoint& channel) {
+    // Memory tiles: BDs 0 to 23 serve even channels, 24 to 47 odd ones (Xilinx/mlir-aie,
+    // AIETargetModel).
+    const TileKind kind = channel.tile.kind();
+    const int all = tile_resources(kind).bds;
+    const int half = kind == TileKind::kMem ? all / 2 : all;
+    const int first = kind == TileKind::kMem && channel.channel % 2 ? half : 0;
+    for (int id = first; id < first + half; ++id) {
+        if (used_bds_.insert({channel.tile, id}).second) {
+            return id;
+        }
+    }
+    throw std::invalid_argument(channel.tile.name() + " has no BD left for channel " +
+                                std::to_string(channel.channel));
+}
+
+void Design::loop(const Endpoint& channel, const std::vector<Buffers>& objects,
+                  const std::vector<Dimension>& order) {
+    const bool fills = channel.direction == Direction::kS2mm;
+    const size_t buffers = objects.empty() ? 0 : objects[0].addresses.size();
+    std::vector<Bd> chain;
+    for (size_t i = 0; i < buffers; ++i) {
+        for (const Buffers& object : objects) {
+            if (object.addresses.size() != buffers) {
+                throw std::invalid_argument("objects of one loop have " + std::to_string(buffers) +
+                                            " and " + std::to_string(object.addresses.size()) +
+                                            " buffers");
+            }
+            Bd bd;
+            bd.address = object.addresses[i];
+            bd.words = object.words;
+            bd.dimensions = order;
+            bd.acquire = {fills ? object.free_lock : object.full_lock, 1};
+            bd.release = {fills ? object.full_lock : object.free_lock, 1};
+            chain.push_back(bd);
+        }
+    }
+    if (chain.empty()) {
+        throw std::invalid_argument("a loop of no buffers in " + channel.tile.name());
+    }
+    for (const Buffers& object : objects) {
+        lock(channel.tile, object.free_lock, static_cast<int>(buffers));
+        lock(channel.tile, object.full_lock, 0);
+    }
+    std::vector<int> ids;
+    for (size_t i = 0; i < chain.size(); ++i) {
+        ids.push_back(take_bd(channel));
+    }
+    for (size_t i = 0; i < chain.size(); ++i) {
+        chain[i].next = ids[(i + 1) % ids.size()];
+        bd(channel.tile, ids[i], chain[i]);
+    }
+    start(channel.tile, channel.direction, channel.channel, ids[0]);
+}
+
+void Design::core(Tile tile, std::span<const uint8_t> code) {
+    use(tile);
+    if (tile.kind() != TileKind::kCore || code.empty() || code.size() > kProgramBytes) {
+        throw std::invalid_argument(tile.name() + " cannot be given " +
+                                    std::to_string(code.size()) + " bytes of code");
+    }
+    std::vector<uint32_t> words((code.size() + 3) / 4);
+    std::memcpy(words.data(), code.data(), code.size());
+    memories_.push_back({tile.address(kProgramMemory), std::move(words)});
+    cores_.insert(tile);
+}
+
+void Design::data(Tile tile, uint32_t address, std::vector<uint32_t> words) {
+    use(tile);
+    if (address % 4 || address + uint64_t{4} * words.size() > tile_resources(tile.kind()).memory) {
+        throw std::invalid_argument(tile.name() + " has no " + std::to_string(4 * words.size()) +
+                                    " bytes of data memory at " + std::to_string(address));
+    }
+    memories_.push_back({tile.address(address), std::move(words)});
 }
 
 std::vector<Design::Write> Design::switch_writes() const {
@@ -164,6 +250,7 @@ std::vector<uint8_t> Design::pdi() const {
     const auto append = [&](const std::vector<Write>& more) {
         writes.insert(writes.end(), more.begin(), more.end());
     };
+    append(memories_);
     append(switch_writes());
     for (const auto& [at, value] : locks_) {
         const auto& [tile, id] = at;
@@ -173,6 +260,9 @@ std::vector<uint8_t> Design::pdi() const {
     }
     append(bds_);
     append(tasks_);
+    for (const Tile& tile : cores_) {
+        writes.push_back({tile.address(kCoreControl), {kCoreStart}});
+    }
 
     image::Cdo cdo;
     for (const Write& write : writes) {

@@ -73,6 +73,10 @@ constexpr uint8_t shim_dma_port(Direction direction, int channel) {
     return direction == Direction::kMm2s ? (channel == 0 ? 3 : 7) : (channel == 0 ? 2 : 3);
 }
 
+/// A core addresses its own data memory from here on (Xilinx/aie-rt, _XAie_GetTargetTileLoc); BDs
+/// and registers count from 0.
+constexpr uint32_t kCoreOwnMemory = 0x70000;
+
 /// Channels a direction, buffer descriptors, locks and bytes of data memory of a tile.
 struct TileResources {
     int channels;

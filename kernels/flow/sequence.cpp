@@ -1,5 +1,9 @@
 #include "kernels/flow/sequence.hpp"
 
+#include <stdexcept>
+#include <string>
+#include <utility>
+
 #include "kernels/flow/design.hpp"
 
 namespace xdna::flow {
@@ -37,6 +41,19 @@ void Sequence::bd(int column, int id, const Bd& bd, int argument) {
     // The controller adds the argument's address to words 1 and 2; mlir-aie names word 1.
     transaction_.operations.emplace_back(image::txn::DdrPatch{
         .address = address + 4, .argument = static_cast<uint64_t>(argument), .offset = bd.address});
+}
+
+void Sequence::data(Tile tile, uint32_t address, std::vector<uint32_t> words) {
+    if (address % 4 || words.empty() ||
+        address + uint64_t{4} * words.size() > tile_resources(tile.kind()).memory) {
+        throw std::invalid_argument(tile.name() + " has no " + std::to_string(4 * words.size()) +
+                                    " bytes of data memory at " + std::to_string(address));
+    }
+    if (words.size() == 1) {
+        write(tile.address(address), words[0]);
+    } else {
+        write(tile.address(address), std::move(words));
+    }
 }
 
 void Sequence::start(Tile tile, Direction direction, int channel, int bd, int repeats, bool token) {

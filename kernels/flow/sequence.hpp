@@ -22,6 +22,10 @@ class Sequence {
     /// (0 is the first), `bd.address` bytes in.
     void bd(int column, int id, const Bd& bd, int argument);
 
+    /// Sets words of a core or memory tile's data memory; `address` counts bytes. How a command
+    /// tells cores its sizes: they read them once its first object has come, which is later.
+    void data(Tile tile, uint32_t address, std::vector<uint32_t> words);
+
     /// Queues BD `bd` on a channel. A task queue holds four tasks besides the one that runs; one
     /// more is lost (on the hardware silently), so wait in between.
     void start(Tile tile, Direction direction, int channel, int bd, int repeats = 1,
