@@ -65,7 +65,7 @@ void set(const char* variable, const std::string& value) {
     ::_exit(err == ENOENT ? kNotFound : kCannotRun);
 }
 
-/// The child that becomes the command once it is told to. Made before there are threads.
+/// The child that becomes the command once it is told to.
 class Command {
   public:
     Command(const std::vector<std::string>& command, const sigset_t& mask) {
@@ -173,6 +173,13 @@ class Log {
 
 int emulate(const Driver::Options& options, const std::vector<std::string>& command) {
     const fs::path interposer = find_interposer();
+    // Before there are threads: one that does not block SIGCHLD would be given it, and it be lost.
+    sigset_t signals, before;
+    ::sigemptyset(&signals);
+    for (int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT})
+        ::sigaddset(&signals, signal);
+    ::sigprocmask(SIG_BLOCK, &signals, &before);
+
     auto driver = Driver::create(options);
     const Machine machine(ask(*driver, options));
     Server server(*driver);
@@ -184,13 +191,7 @@ int emulate(const Driver::Options& options, const std::vector<std::string>& comm
                                                  ? std::string(":") + preloaded
                                                  : std::string()));
 
-    sigset_t signals, before;
-    ::sigemptyset(&signals);
-    for (int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT})
-        ::sigaddset(&signals, signal);
-    ::sigprocmask(SIG_BLOCK, &signals, &before);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-
     const char probe = 0;
     Command child(command, before);
     if (const std::string refused = refused_access(child.pid(), &probe); !refused.empty())
