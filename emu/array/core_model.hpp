@@ -16,7 +16,7 @@ namespace xdna::emu {
 /// A value on the cascade: 512 bits, least significant word first.
 using CascadeWord = std::array<uint32_t, 16>;
 
-/// What a core sees of the array. Locks, streams and cascade may be used only while
+/// What a core sees of the array. Locks, streams, cascade and registers may be used only while
 /// CoreModel::run() is in its first cycle, that is, at the array's own time; see there.
 class CoreBus {
   public:
@@ -55,6 +55,12 @@ class CoreBus {
     /// The 64-bit timer of the core module at the core's cycle `cycle`.
     virtual uint64_t timer(uint64_t cycle) const = 0;
 
+    /// The tile's own registers, 32-bit words at `offset` within the tile, over the processor bus.
+    /// Throws CoreTrap where the bus is not enabled (Core_Processor_Bus) or there is no such
+    /// register.
+    virtual uint32_t read_register(uint32_t offset) = 0;
+    virtual void write_register(uint32_t offset, uint32_t value) = 0;
+
     /// Raises an event of the core module (array.md 6: 33 and up are the core's).
     virtual void raise(unsigned event) = 0;
 };
@@ -87,7 +93,7 @@ class CoreModel {
     virtual void program_changed() = 0;
 
     /// Runs for at most `cycles` (at least 1) from the array's cycle `now`. An instruction that
-    /// uses a lock, a stream, the cascade or an event may be executed only as the first of a call:
+    /// uses a lock, a stream, the cascade, the processor bus or an event may be executed only as the first of a call:
     /// before a later one, return kRunning with the cycles spent so far, and the array calls again
     /// when it is as late. That keeps the order of events between tiles exact, while stretches
     /// without them run at full speed. A call whose first instruction has to wait returns kStalled

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "emu/array/machine.hpp"
+#include "emu/array/register_file.hpp"
 #include "emu/array/timing.hpp"
 
 namespace xdna::emu {
@@ -12,6 +13,8 @@ using image::Module;
 
 constexpr uint32_t kAccumulatorControl =
     image::register_row(Module::kCore, "Accumulator_Control").offset;
+constexpr const image::Register& kProcessorBus =
+    image::register_row(Module::kCore, "Core_Processor_Bus");
 constexpr image::Field kCascadeIn = image::field(Module::kCore, "Accumulator_Control", "Input");
 constexpr image::Field kCascadeOut = image::field(Module::kCore, "Accumulator_Control", "Output");
 
@@ -108,9 +111,33 @@ class TileCoreBus final : public CoreBus {
         return machine_.at(tile_).events[0].timer(cycle);
     }
 
+    uint32_t read_register(uint32_t offset) override {
+        check_processor_bus();
+        uint32_t value = 0;
+        if (const auto fault = emu::read_register(machine_, address(offset), value)) {
+            throw CoreTrap{fault->what};
+        }
+        return value;
+    }
+
+    void write_register(uint32_t offset, uint32_t value) override {
+        check_processor_bus();
+        if (const auto fault = emu::write_register(machine_, address(offset), value)) {
+            throw CoreTrap{fault->what};
+        }
+    }
+
     void raise(unsigned event) override { machine_.raise(tile_, 0, event); }
 
   private:
+    image::TileAddress address(uint32_t offset) const { return {tile_.column, tile_.row, offset}; }
+
+    void check_processor_bus() const {
+        if (machine_.stored(tile_, kProcessorBus.offset) == 0) {
+            throw CoreTrap{"the processor bus is not enabled (Core_Processor_Bus)"};
+        }
+    }
+
     uint32_t control(Tile tile) const { return machine_.stored(tile, kAccumulatorControl); }
 
     // The tile behind a view, where the core can reach one.

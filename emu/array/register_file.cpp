@@ -107,6 +107,7 @@ constexpr NamedBehaviour kNamed[] = {
     {"Performance_Counter{}_Event_Value", kCounterCompare},
     {"Core_Control", kCoreControl},
     {"Core_Status", kCoreStatus},
+    {"Core_Processor_Bus", kPlain},
     // Not modelled: these ask hardware for something.
     {"Trace_Control0", kTrap},
     {"WatchPoint{}", kTrap},
@@ -126,7 +127,6 @@ constexpr NamedBehaviour kNamed[] = {
     {"Debug_Control1", kTrap},
     {"Debug_Control2", kTrap},
     {"Error_Halt_Event", kTrap},
-    {"Core_Processor_Bus", kTrap},
     {"Module_Reset_Control", kTrap},
     {"Module_Reset_Control_0", kTrap},
     {"Module_Reset_Control_1", kTrap},
@@ -486,7 +486,11 @@ std::optional<Fault> write_register(Machine& machine, TileAddress at, uint32_t v
             break;
         case kCoreState:
             if (t.state.core.model) {
-                t.state.core.model->write_register(t.offset, value);
+                try {
+                    t.state.core.model->write_register(t.offset, value);
+                } catch (const CoreTrap& trap) {
+                    return t.fault(FaultKind::kNotModelled, trap.what);
+                }
             }
             break;
         case kWriteCount:
@@ -563,8 +567,15 @@ std::optional<Fault> read_register(Machine& machine, TileAddress at, uint32_t& v
             break;
         }
         case kCoreState:
-            value = t.state.core.model ? t.state.core.model->read_register(t.offset)
-                                       : machine.stored(t.state.tile, t.offset);
+            if (!t.state.core.model) {
+                value = machine.stored(t.state.tile, t.offset);
+                break;
+            }
+            try {
+                value = t.state.core.model->read_register(t.offset);
+            } catch (const CoreTrap& trap) {
+                return t.fault(FaultKind::kNotModelled, trap.what);
+            }
             break;
         default:
             value = machine.stored(t.state.tile, t.offset);

@@ -126,9 +126,15 @@ bool is_saturation(uint32_t value) {
     return value <= 1 || value == 3;
 }
 
-int64_t shift_round(int64_t value, unsigned shift, Rounding rounding) {
-    if (shift == 0) {
-        return value;
+int64_t shift_round(int64_t value, int shift, Rounding rounding, Saturation saturation) {
+    if (shift <= 0) {
+        const auto up = static_cast<unsigned>(-shift);
+        const int64_t limit = std::numeric_limits<int64_t>::max() >> up;
+        if (saturation == Saturation::kWrap || (value >= -limit - 1 && value <= limit)) {
+            return static_cast<int64_t>(static_cast<uint64_t>(value) << up);
+        }
+        return value < 0 ? std::numeric_limits<int64_t>::min()
+                         : std::numeric_limits<int64_t>::max();
     }
     const int64_t floor = value >> shift;
     const uint64_t rest = static_cast<uint64_t>(value) & ((1ULL << shift) - 1);

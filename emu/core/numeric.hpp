@@ -27,8 +27,9 @@ bool is_rounding(uint32_t value);
 enum class Saturation : uint8_t { kWrap = 0, kSaturate = 1, kSymmetric = 3 };
 bool is_saturation(uint32_t value);
 
-/// value / 2^shift, rounded. `shift` 0 to 63.
-int64_t shift_round(int64_t value, unsigned shift, Rounding rounding);
+/// value / 2^shift, rounded. `shift` -4 to 63; a product beyond 64 bits wraps if `saturation` is
+/// kWrap, else is the nearest that there is.
+int64_t shift_round(int64_t value, int shift, Rounding rounding, Saturation saturation);
 
 /// `value` as an integer of `bits` bits (at most 32). Sets `overflow` if it does not fit.
 int64_t saturate(int64_t value, unsigned bits, bool is_signed, Saturation saturation,

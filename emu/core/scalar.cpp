@@ -123,6 +123,18 @@ void select(Pipeline& p, const Exec& e) {
     p.write(e, 0, p.read(e, zero == (e.parameter == 0) ? 1 : 2));
 }
 
+// One step of a division, as compiled code takes 32 of: the dividend's highest bit goes into the
+// remainder r31, and the quotient's next bit comes in below it (Xilinx/llvm-aie, the AIE2 division
+// of its compiler-rt, which starts with remainder 0).
+void divide_step(Pipeline& p, const Exec& e) {
+    const uint32_t dividend = p.read(e, 1);
+    const uint32_t divisor = p.read(e, 2);
+    const uint64_t remainder = uint64_t{p.state.scalar(kR31)} << 1 | dividend >> 31;
+    const bool fits = remainder >= divisor;
+    p.write(e, 0, dividend << 1 | fits);
+    p.write_atom(kR31, static_cast<uint32_t>(fits ? remainder - divisor : remainder), 1);
+}
+
 void move(Pipeline& p, const Exec& e) {
     p.write(e, 0, p.read(e, 1));
 }
@@ -202,11 +214,13 @@ constexpr Semantics kRows[] = {
     {"abs", absolute},
     {"sel.eqz", select, 0},
     {"sel.nez", select, 1},
+    {"divs", divide_step},
     {"add.nc", add_no_carry},
     {"movx", move},
     {"movxm", move},
     {"mova", move},
     {"MOV_mv_scl", move},
+    {"MOV_mv_cg", move},
     {"mov.d1", move},
     {"mov.d2", move},
     {"mov.d3", move},

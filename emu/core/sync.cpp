@@ -1,6 +1,8 @@
-// What waits for, or tells, the rest of the array: locks, streams, events.
+// What waits for, or tells, the rest of the array: locks, streams, cascade, registers, events.
+#include <algorithm>
 #include <bit>
 
+#include "emu/core/lanes.hpp"
 #include "emu/core/semantics.hpp"
 
 namespace xdna::emu::core {
@@ -107,6 +109,67 @@ bool control_packet_header(Pipeline& p, const Exec& e) {
                             (p.read(e, 2) & 3) << 22 | (p.read(e, 3) & 0x7F) << 24));
 }
 
+// ---- the cascade: 512 bits, the first cell least significant ----
+
+void check_enabled(Pipeline& p, Control which, const char* name) {
+    if (control(p, which) == 0) {
+        p.trap(std::string("cascade access with ") + name + " 0 (its effect is open)");
+    }
+}
+
+bool cascade_write(Pipeline& p, const Exec& e) {
+    check_enabled(p, Control::kMcdEnable, "crMCDEn");
+    const auto lanes = read_lanes<uint32_t, 2>(p, e, 0);
+    if (!p.bus().cascade_write(lanes)) {
+        p.waits_for("room on the cascade");
+        return false;
+    }
+    return true;
+}
+
+// Into 512 bits, or into one half of an accumulator; its other half becomes 0 (silicon-questions).
+constexpr uint32_t kHighHalf = 1;
+
+bool cascade_read(Pipeline& p, const Exec& e) {
+    check_enabled(p, Control::kScdEnable, "crSCDEn");
+    CascadeWord word;
+    if (!p.bus().cascade_read(word)) {
+        p.waits_for("the cascade");
+        return false;
+    }
+    if (e.operands[0].cells == 2) {
+        write_lanes(p, e, 0, word);
+        return true;
+    }
+    Lanes<uint32_t, 4> expanded{};
+    std::copy(word.begin(), word.end(), expanded.begin() + (e.parameter & kHighHalf ? 16 : 0));
+    write_lanes(p, e, 0, expanded);
+    return true;
+}
+
+// ---- the processor bus: the tile's own registers ----
+
+// Where the core sees them (aie2-core.md 6).
+constexpr uint32_t kRegistersFrom = 0x80000;
+constexpr uint32_t kRegistersTo = 0xC0000;
+
+uint32_t register_offset(Pipeline& p, const Exec& e) {
+    const uint32_t address = p.address(e);
+    if (address < kRegistersFrom || address >= kRegistersTo || address % 4) {
+        p.trap("processor bus access to " + std::to_string(address) +
+               ", where the tile has no registers");
+    }
+    return address - kRegistersFrom;
+}
+bool load_register(Pipeline& p, const Exec& e) {
+    p.write(e, 0, p.bus().read_register(register_offset(p, e)));
+    return true;
+}
+bool store_register(Pipeline& p, const Exec& e) {
+    p.bus().write_register(register_offset(p, e), p.read(e, 0));
+    return true;
+}
+
 bool raise_event(Pipeline& p, const Exec& e) {
     constexpr unsigned kUserEvent0 = 124;  // core module's event numbers (array.md 6)
     p.bus().raise(kUserEvent0 + p.read(e, 0));
@@ -119,6 +182,12 @@ constexpr Semantics kRows[] = {
     {"acq.cond", nullptr, kConditional, acquire},
     {"rel.cond", nullptr, kConditional, release},
     {"event", nullptr, 0, raise_event},
+    {"VMOV_mv_mcd", nullptr, 0, cascade_write},
+    {"VMOV_mv_scd", nullptr, 0, cascade_read},
+    {"VMOV_LO", nullptr, 0, cascade_read},
+    {"VMOV_HI", nullptr, kHighHalf, cascade_read},
+    {"lda.tm", nullptr, 0, load_register},
+    {"st.tm", nullptr, 0, store_register},
     {"MOV_mv_ss2scl", nullptr, 0, stream_read},
     {"MOV_NB_mv_ss2scl", nullptr, kNonBlocking, stream_read},
     {"MOV_mv_scl2ms", nullptr, 0, stream_write},

@@ -28,19 +28,25 @@ void set_status(Pipeline& p, Status status, bool value, unsigned cycle) {
     }
 }
 
+// The shift register's six bits count from -4 to 59: compiled code shifts by -2 to multiply by 4
+// (amd/Triton-XDNA, examples/sigmoid: getExpBf16; the range: silicon-questions).
+int srs_amount(uint32_t shift) {
+    return static_cast<int>((shift + 4) % 64) - 4;
+}
+
 // ---- SRS: accumulator lanes of type A to lanes of type T ----
 
 template <typename A, typename T, size_t Cells>
 auto srs(Pipeline& p, const Exec& e, int source, int shift, Sign sign) {
     const auto in = read_lanes<A, Cells>(p, e, source);
-    const unsigned amount = p.read(e, shift) & 63;
+    const int amount = srs_amount(p.read(e, shift));
     const bool is_signed_out = is_signed(p, sign, Control::kSrsSign);
     const Rounding round = rounding(p);
     const Saturation limit = saturation(p);
     bool overflow = false;
     std::array<T, Cells * 32 / sizeof(A)> out;
     for (size_t i = 0; i < out.size(); ++i) {
-        out[i] = static_cast<T>(saturate(shift_round(in[i], amount, round), 8 * sizeof(T),
+        out[i] = static_cast<T>(saturate(shift_round(in[i], amount, round, limit), 8 * sizeof(T),
                                          is_signed_out, limit, overflow));
     }
     set_status(p, Status::kSrsOverflow, overflow, 3);

@@ -87,42 +87,49 @@ void broadcast_shuffle(Pipeline& p, const Exec& e) {
     write_lanes(p, e, 0, route(p, std::bit_cast<Bytes>(lanes), Bytes{}, p.state.scalar(r29)));
 }
 
-// The 1024 bits {s2:s1} from byte `r` on; what lies beyond them is 0 (Xilinx/aie_api,
+// The 1024 bits {s2:s1} from byte `amount` on; what lies beyond them is 0 (Xilinx/aie_api,
 // detail/aie2/shift.hpp; silicon-questions).
-void shift(Pipeline& p, const Exec& e) {
-    const auto low = read_lanes<uint8_t>(p, e, 1);
-    const auto high = read_lanes<uint8_t>(p, e, 2);
-    const uint32_t amount = p.read(e, 3);
+Bytes shifted(const Bytes& low, const Bytes& high, uint32_t amount) {
     Bytes out{};
     for (size_t i = 0; i < out.size(); ++i) {
         const uint64_t from = uint64_t{amount} + i;
         out[i] = from < 64 ? low[from] : from < 128 ? high[from - 64] : 0;
     }
-    write_lanes(p, e, 0, out);
+    return out;
+}
+void shift(Pipeline& p, const Exec& e) {
+    write_lanes(p, e, 0,
+                shifted(read_lanes<uint8_t>(p, e, 1), read_lanes<uint8_t>(p, e, 2), p.read(e, 3)));
+}
+// With a step of 0 it is vshift; what other steps do before that is open (silicon-questions).
+void shift_align(Pipeline& p, const Exec& e) {
+    if (const uint32_t step = p.read(e, 2)) {
+        p.trap("vshift.align by step " + std::to_string(step) + " is not modelled");
+    }
+    write_lanes(p, e, 0,
+                shifted(read_lanes<uint8_t>(p, e, 1), read_lanes<uint8_t>(p, e, 3), p.read(e, 4)));
 }
 
-// Four look-ups of 64 bits: addresses in the low or high four lanes of a vector, each aligned down
-// to the element; the second and fourth read the other bank of the pair (xdna-emu's observation,
-// aie2-core.md 7). Parameter: element bytes, and kHigh.
+// Four look-ups at the addresses in the low or high four 32-bit lanes of a vector. A table keeps
+// two copies, 16 bytes of one beside 16 bytes of the other, and an address counts the bytes of
+// both: element i of E bytes has address 2 E i. The second and fourth look-up take the second copy.
+// This is how compiled code's tables are laid out and addressed (amd/Triton-XDNA,
+// examples/sigmoid: getExpBf16). 64 bits come back; what follows the element in its 16 bytes comes
+// with it, then zeros (silicon-questions). Parameter: E, and kHigh.
 constexpr uint32_t kHigh = 64;
 
 void finish_look_up(Pipeline& p, const Exec& e, LateData& data) {
     const uint32_t element = e.parameter & ~kHigh;
     const size_t first = e.parameter & kHigh ? 4 : 0;
-    std::array<uint64_t, 4> out;
-    for (size_t i = 0; i < out.size(); ++i) {
-        uint32_t address = data.cells[0].words[first + i] & 0xFFFFF & ~(element - 1);
-        if (i % 2) {
-            address |= 0x10;
-        }
-        // 64 bits from an address of smaller alignment.
-        std::array<uint8_t, 8> bytes;
-        for (unsigned b = 0; b < 8; b += 4) {
-            p.load(address + b, &bytes[b], 4);
-        }
-        out[i] = std::bit_cast<uint64_t>(bytes);
+    std::array<std::array<uint8_t, 8>, 4> out{};
+    for (uint32_t i = 0; i < out.size(); ++i) {
+        const uint32_t address = data.cells[0].words[first + i] & 0xFFFFF;
+        std::array<uint8_t, 16> line;
+        p.load((address & ~31U) + i % 2 * 16, line.data(), 16);
+        const size_t at = address % 32 / 2 & ~(element - 1);
+        std::copy_n(&line[at], std::min<size_t>(8, 16 - at), out[i].begin());
     }
-    write_lanes(p, e, 0, out);
+    write_lanes(p, e, 0, std::bit_cast<std::array<uint64_t, 4>>(out));
 }
 void look_up(Pipeline& p, const Exec& e) {
     LateData data;
@@ -133,16 +140,17 @@ void look_up(Pipeline& p, const Exec& e) {
 constexpr Semantics kRows[] = {
     {"vshuffle", shuffle},
     {"vshift", shift},
+    {"vshift.align", shift_align},
     {"vbcstshfl.8", broadcast_shuffle<int8_t>},
     {"vbcstshfl.16", broadcast_shuffle<int16_t>},
     {"vbcstshfl.32", broadcast_shuffle<int32_t>},
     {"vbcstshfl.64", broadcast_shuffle<int64_t>},
-    {"vldb.4x16.lo", look_up, 4},
-    {"vldb.4x16.hi", look_up, 4 | kHigh},
-    {"vldb.4x32.lo", look_up, 8},
-    {"vldb.4x32.hi", look_up, 8 | kHigh},
-    {"vldb.4x64.lo", look_up, 16},
-    {"vldb.4x64.hi", look_up, 16 | kHigh},
+    {"vldb.4x16.lo", look_up, 2},
+    {"vldb.4x16.hi", look_up, 2 | kHigh},
+    {"vldb.4x32.lo", look_up, 4},
+    {"vldb.4x32.hi", look_up, 4 | kHigh},
+    {"vldb.4x64.lo", look_up, 8},
+    {"vldb.4x64.hi", look_up, 8 | kHigh},
 };
 
 }  // namespace

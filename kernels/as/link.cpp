@@ -51,12 +51,23 @@ Object link(Object object, const LinkOptions& options) {
                    kProgramMemory - options.text_address % kProgramMemory);
     place_sections(object, false, options.data_address,
                    kDataMemory - options.data_address % kDataMemory);
+    // Other compilers list a symbol as undefined beside its own definition.
+    std::map<std::string_view, std::uint32_t> defined;
     for (ObjectSymbol& symbol : object.symbols) {
-        if (symbol.section) {
-            symbol.value += object.sections[*symbol.section].address;
-        } else if (!symbol.absolute) {
+        if (!symbol.section)
+            continue;
+        symbol.value += object.sections[*symbol.section].address;
+        if (symbol.binding != Binding::kLocal)
+            defined.emplace(symbol.name, symbol.value);
+    }
+    for (ObjectSymbol& symbol : object.symbols) {
+        if (!symbol.section && !symbol.absolute) {
+            const auto own = defined.find(symbol.name);
             const auto given = options.symbols.find(symbol.name);
-            if (given != options.symbols.end()) {
+            if (own != defined.end()) {
+                symbol.value = own->second;
+                symbol.absolute = true;
+            } else if (given != options.symbols.end()) {
                 symbol.value = given->second;
                 symbol.absolute = true;
             } else if (symbol.binding == Binding::kWeak) {

@@ -46,7 +46,10 @@ class Machine final : public CoreBus {
     std::deque<uint32_t> input;
     std::vector<uint32_t> output;
     std::vector<unsigned> events;
-    uint64_t cycles = 0;  ///< of all calls of run()
+    std::deque<CascadeWord> cascade_in;
+    std::vector<CascadeWord> cascade_out;
+    std::map<uint32_t, uint32_t> registers;  ///< of the tile, over the processor bus
+    uint64_t cycles = 0;                     ///< of all calls of run()
 
     void load(const std::vector<std::byte>& code) {
         std::copy(code.begin(), code.end(), program_.begin());
@@ -54,6 +57,35 @@ class Machine final : public CoreBus {
     }
     void load(const std::string& source, bool insert_nops = true) {
         load(assemble(source, insert_nops));
+    }
+
+    /// Loads a linked object: code into program memory, data into the core's own memory.
+    void load(const as::Object& object) {
+        for (const as::ObjectSection& section : object.sections) {
+            if (!(section.flags & as::kAllocate) || section.bytes.empty()) {
+                continue;
+            }
+            std::byte* to = section.address < program_.size() ? &program_[section.address]
+                                                              : &memory.at(section.address - kBase);
+            std::memcpy(to, section.bytes.data(), section.bytes.size());
+        }
+        core_->program_changed();
+    }
+    /// Lets the core go on at `address`.
+    void jump(uint32_t address) { core_->write_register(kPc, address); }
+    void set_sp(uint32_t address) { core_->write_register(kSp, address); }
+    /// Calls a function and runs until it returns. Arguments are registers set before; the
+    /// stack grows up from `stack`.
+    void call(uint32_t address, uint32_t stack = 0x7C000) {
+        // DONE where the function returns to, at the end of program memory.
+        const std::vector<std::byte> code = assemble("done\nnop\n");
+        constexpr uint32_t kReturn = 0x3FF0;
+        std::copy(code.begin(), code.end(), program_.begin() + kReturn);
+        core_->program_changed();
+        set_sp(stack);
+        core_->write_register(kLr, kReturn);
+        jump(address);
+        finish();
     }
 
     /// Runs until the core is done or waits; at most `limit` cycles.
@@ -88,6 +120,20 @@ class Machine final : public CoreBus {
     /// A scalar register through the debug window: r0 is 0x30C00, 16 bytes apart.
     uint32_t r(unsigned number) const { return core_->read_register(0x30C00 + 16 * number); }
     uint32_t p(unsigned number) const { return core_->read_register(0x31000 + 16 * number); }
+    void set_r(unsigned number, uint32_t value) {
+        core_->write_register(0x30C00 + 16 * number, value);
+    }
+    void set_p(unsigned number, uint32_t value) {
+        core_->write_register(0x31000 + 16 * number, value);
+    }
+    /// 32-bit word `word` of a vector (wl0 is 0, wh0 is 1, ...) or accumulator quarter (amll0 is
+    /// 0, amlh0 is 1, ...).
+    void set_w(unsigned number, unsigned word, uint32_t value) {
+        core_->write_register(0x30800 + 32 * number + 4 * word, value);
+    }
+    uint32_t am(unsigned number, unsigned word) const {
+        return core_->read_register(0x30000 + 32 * number + 4 * word);
+    }
     CoreModel& core() { return *core_; }
 
     Tile tile() const override { return {1, 2}; }
@@ -116,12 +162,28 @@ class Machine final : public CoreBus {
         output.push_back(word);
         return true;
     }
-    bool cascade_read(CascadeWord&) override { return false; }
-    bool cascade_write(const CascadeWord&) override { return false; }
+    bool cascade_read(CascadeWord& value) override {
+        if (cascade_in.empty()) {
+            return false;
+        }
+        value = cascade_in.front();
+        cascade_in.pop_front();
+        return true;
+    }
+    bool cascade_write(const CascadeWord& value) override {
+        cascade_out.push_back(value);
+        return true;
+    }
+    uint32_t read_register(uint32_t offset) override { return registers[offset]; }
+    void write_register(uint32_t offset, uint32_t value) override { registers[offset] = value; }
     uint64_t timer(uint64_t cycle) const override { return cycle; }
     void raise(unsigned event) override { events.push_back(event); }
 
   private:
+    static constexpr uint32_t kPc = 0x31100;
+    static constexpr uint32_t kSp = 0x31120;
+    static constexpr uint32_t kLr = 0x31130;
+
     std::vector<std::byte> program_ = std::vector<std::byte>(16 * 1024);
     std::unique_ptr<CoreModel> core_ = make_core({1, 2});
 };
