@@ -128,6 +128,8 @@ int main(int argc, char** argv) {
         "that collide, and of loops that are set up too late; exit with 1 if there are any");
     app.add_flag("--insert-nops", arguments.options.insert_nops,
                  "insert nops where a register would be read before its value is there");
+    app.add_flag("!--no-pipeline", arguments.options.pipeline,
+                 "run the iterations of .pipeline loops one after the other");
     app.add_flag("--no-auto-align", arguments.no_auto_align,
                  "do not align branch targets, return addresses and loops to 16 bytes");
     app.set_version_flag("--version", XDNA_VERSION);

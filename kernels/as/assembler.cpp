@@ -12,6 +12,7 @@
 #include <utility>
 #include <variant>
 
+#include "kernels/as/pipeline.hpp"
 #include "kernels/as/reader.hpp"
 #include "kernels/as/unit.hpp"
 
@@ -24,6 +25,8 @@ using Kind = Token::Kind;
 constexpr std::uint32_t kMaxSectionBytes = 1 << 24;
 constexpr unsigned kMaxValueDepth = 100;
 constexpr unsigned kMaxResolved = 1 << 20;
+constexpr unsigned kMaxInterval = 256;  // cycles, of a .pipeline loop
+constexpr std::size_t kMaxBody = 1024;  // instructions
 
 class Assembler {
   public:
@@ -49,6 +52,8 @@ class Assembler {
         Line line;
         while (reader.next(line))
             statement(reader, line);
+        if (body_)
+            diagnostics_.error(body_->where, ".pipeline without .endpipeline");
         mark_targets();
         if (!diagnostics_.has_errors() && options_.insert_nops)
             insert_nops(unit_, diagnostics_);
@@ -671,6 +676,195 @@ class Assembler {
             auto_align_ = word == "on";
     }
 
+    // .pipeline NAME, rN [, most cycles]: what follows up to .endpipeline is the body of a loop
+    // that runs as often as rN says. NAME_interval and NAME_stages are what came of it.
+    void do_pipeline(const Line& line, std::size_t at) {
+        const auto& tokens = line.tokens;
+        if (body_) {
+            error(line, at,
+                  ".pipeline inside of another, from line " + std::to_string(body_->where.line));
+            return;
+        }
+        if (tokens[at + 1].kind != Kind::kWord || !tokens[at + 2].is(",") ||
+            !isa::find_register(tokens[at + 3].text)) {
+            error(line, at + 1, ".pipeline needs a name and the register that counts");
+            return;
+        }
+        body_.emplace();
+        body_->where = line.at(tokens[at]);
+        body_->name = tokens[at + 1].text;
+        body_->count = tokens[at + 3].text;
+        body_->section = current_;
+        body_->first = section().fragments.size();
+        at += 4;
+        if (tokens[at].is(",")) {
+            ++at;
+            if (const auto most = count_at(line, at, kMaxInterval))
+                body_->max_interval = *most;
+        }
+        at_end(line, at);
+    }
+
+    // .bank pN, quarter
+    void do_bank(const Line& line, std::size_t at) {
+        const auto pointer = isa::find_register(line.tokens[at + 1].text);
+        if (!body_ || !pointer || pointer->file != isa::RegisterFile::kP ||
+            !line.tokens[at + 2].is(",")) {
+            error(line, at,
+                  ".bank needs a pointer and a quarter of data memory, 0 to 3, inside of "
+                  ".pipeline");
+            return;
+        }
+        at += 3;
+        if (const auto quarter = count_at(line, at, 3); quarter && at_end(line, at))
+            body_->banks[isa::atoms(*pointer)[0]] = *quarter;
+    }
+
+    void do_end_pipeline(const Line& line, std::size_t at) {
+        if (!body_) {
+            error(line, at, ".endpipeline without .pipeline");
+            return;
+        }
+        const PipelineBody body = *std::exchange(body_, std::nullopt);
+        if (diagnostics_.has_errors() || !at_end(line, at + 1))
+            return;
+        auto& fragments = section().fragments;
+        std::vector<ParsedInstruction> instructions;
+        bool plain = body.section == current_;
+        for (std::size_t i = body.first; plain && i < fragments.size(); ++i) {
+            plain = fragments[i].kind == Fragment::Kind::kBundle;
+            for (const ParsedInstruction& parsed : fragments[i].instructions) {
+                plain = plain && !isa::is_branch(parsed.instruction.op);
+                instructions.push_back(parsed);
+            }
+        }
+        if (!plain || instructions.empty()) {
+            diagnostics_.error(body.where, "the body of " + body.name +
+                                               " is not just instructions without branches");
+            return;
+        }
+        if (instructions.size() > kMaxBody) {
+            diagnostics_.error(body.where, "the body of " + body.name + " has more than " +
+                                               std::to_string(kMaxBody) + " instructions");
+            return;
+        }
+        Schedule schedule;
+        if (options_.pipeline) {
+            std::vector<isa::Instruction> bare;
+            for (const ParsedInstruction& parsed : instructions)
+                bare.push_back(parsed.instruction);
+            auto found = schedule_loop(bare, body.banks, body.max_interval);
+            if (!found) {
+                diagnostics_.error(body.where, "no schedule of " +
+                                                   std::to_string(body.max_interval) +
+                                                   " cycles or less was found for " + body.name);
+                return;
+            }
+            schedule = std::move(*found);
+            fragments.resize(body.first);
+        }
+        emit_loop(body, instructions, schedule);
+    }
+
+    struct PipelineBody {
+        Location where;
+        std::string name;
+        std::string count;
+        std::size_t section = 0;
+        std::size_t first = 0;
+        unsigned max_interval = kMaxInterval;
+        Banks banks;
+    };
+
+    // The loop's set-up, what runs before all stages do, the loop itself, and what runs after.
+    void emit_loop(const PipelineBody& body, const std::vector<ParsedInstruction>& instructions,
+                   const Schedule& schedule) {
+        const bool overlap = options_.pipeline;
+        const unsigned stages = overlap ? schedule.stages() : 1;
+        const std::string first = ".L" + body.name + "_first";
+        const std::string last = ".L" + body.name + "_last";
+        std::vector<Fragment> in_order;
+        if (!overlap) {
+            auto& fragments = section().fragments;
+            in_order.assign(std::make_move_iterator(fragments.begin() +
+                                                    static_cast<std::ptrdiff_t>(body.first)),
+                            std::make_move_iterator(fragments.end()));
+            fragments.resize(body.first);
+        }
+        const auto source = [&](const std::string& text) {
+            bool in_comment = false;
+            bundle({tokenize(text, in_comment), text, body.where}, 0);
+        };
+        source("add.nc lc, " + body.count + ", #" + std::to_string(1 - static_cast<int>(stages)));
+        source("movxm ls, #" + first);
+        source("movxm le, #" + last);
+        ++loops_;
+        const auto label = [&](const std::string& name) {
+            place_label(symbol_of(name, body.where), body.where);
+        };
+        if (!overlap) {
+            // Far enough from the set-up, whatever the body's size.
+            for (unsigned i = 0; i < 7; ++i) {
+                Fragment& nop = append(Fragment::Kind::kBundle, body.where);
+                nop.minimum = isa::kMaxBundleBytes;
+                nop.format = *isa::shortest_format(0, isa::kMaxBundleBytes);
+                nop.wanted = nop.format;
+            }
+            label(first);
+            auto& fragments = section().fragments;
+            for (Fragment& fragment : in_order)
+                fragments.push_back(std::move(fragment));
+            // Everything has landed when the next iteration begins.
+            for (unsigned i = 0; i < 16; ++i) {
+                if (i == 15)
+                    label(last);
+                append(Fragment::Kind::kBundle, body.where).format = *isa::shortest_format(0);
+            }
+            return;
+        }
+        const auto place = [&](unsigned cycle, auto&& belongs) {
+            Fragment fragment{};
+            fragment.kind = Fragment::Kind::kBundle;
+            fragment.where = body.where;
+            fragment.auto_align = auto_align_;
+            fragment.loop = loops_;
+            for (std::size_t i = 0; i < instructions.size(); ++i) {
+                const unsigned at = schedule.cycles[i];
+                if (at % schedule.interval == cycle % schedule.interval && belongs(at)) {
+                    if (fragment.instructions.empty())
+                        fragment.where = instructions[i].where;
+                    fragment.instructions.push_back(instructions[i]);
+                }
+            }
+            Line line{{Token{}}, {}, body.where};
+            if (choose_format(line, fragment) && take_bytes(line, isa::kMaxBundleBytes))
+                section().fragments.push_back(std::move(fragment));
+        };
+        const unsigned filling = (stages - 1) * schedule.interval;
+        for (unsigned cycle = 0; cycle < filling; ++cycle)
+            place(cycle, [&](unsigned at) { return at <= cycle; });
+        label(first);
+        for (unsigned cycle = 0; cycle < schedule.interval; ++cycle) {
+            if (cycle + 1 == schedule.interval)
+                label(last);
+            place(cycle, [](unsigned) { return true; });
+        }
+        for (unsigned cycle = schedule.interval; cycle < schedule.length; ++cycle)
+            place(cycle, [&](unsigned at) { return at >= cycle; });
+        define_number(body.name + "_interval", schedule.interval, body.where);
+        define_number(body.name + "_stages", stages, body.where);
+    }
+
+    void define_number(const std::string& name, std::int64_t number, const Location& where) {
+        auto node = std::make_shared<Expression>();
+        node->number = number;
+        node->where = where;
+        Symbol& symbol = *symbol_of(name, where);
+        symbol.kind = Symbol::Kind::kValue;
+        symbol.value = node;
+        symbol.where = where;
+    }
+
     void do_reloc(const Line& line, std::size_t at) {
         ++at;
         auto place = expression(line, at);
@@ -937,6 +1131,8 @@ class Assembler {
     unsigned depth_ = 0;
     unsigned resolved_ = 0;
     std::optional<isa::Format> wanted_format_;
+    std::optional<PipelineBody> body_;  ///< of the .pipeline that is open
+    unsigned loops_ = 0;                ///< pipelined so far
     bool auto_align_ = options_.auto_align;
 };
 
@@ -959,6 +1155,9 @@ void Assembler::directive(const Line& line, std::size_t at) {
         add(&Assembler::do_equ, {".equ", ".set", ".equiv"});
         add(&Assembler::do_reloc, {".reloc"});
         add(&Assembler::do_format, {".format"});
+        add(&Assembler::do_pipeline, {".pipeline"});
+        add(&Assembler::do_bank, {".bank"});
+        add(&Assembler::do_end_pipeline, {".endpipeline"});
         add(&Assembler::do_auto_align, {".autoalign"});
         // What compilers write beside the code, and nothing here needs.
         add(&Assembler::do_nothing, {".file", ".ident", ".addrsig", ".addrsig_sym"});

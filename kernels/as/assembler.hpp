@@ -20,6 +20,8 @@ struct Options {
     bool auto_align = true;
     bool check_latency = false;
     bool insert_nops = false;
+    /// Overlap the iterations of `.pipeline` loops. If not, they run one after the other.
+    bool pipeline = true;
 };
 
 /// Assembles one source in llvm-aie's syntax for AIE2 into a relocatable object. Nothing if there

@@ -187,6 +187,11 @@ class Flow {
         for (std::size_t b = 0; b < size(); ++b)
             issue(b, before[b], &found);
         // An operand that is named twice is one mistake.
+        // A pipelined loop was placed with all of its own registers in mind.
+        std::erase_if(found, [&](const Hazard& hazard) {
+            const unsigned loop = bundle(hazard.bundle).loop;
+            return loop != 0 && loop == bundle(hazard.writer).loop;
+        });
         const auto same = [](const Hazard& a, const Hazard& b) {
             return a.bundle == b.bundle && a.instruction == b.instruction && a.message == b.message;
         };
@@ -402,6 +407,10 @@ bool insert_round(UnitSection& section, Diagnostics& diagnostics, bool& failed) 
         }
         if (branch)
             at = *branch;
+        // Inside a pipelined loop nothing may move.
+        while (at > 0 && flow.bundle(at).loop != 0 &&
+               flow.bundle(at - 1).loop == flow.bundle(at).loop)
+            --at;
         std::size_t fragment = flow.fragment_index(at);
         // The label of a loop's last bundle stays with that bundle.
         while (fragment > 0 && section.fragments[fragment - 1].kind == Fragment::Kind::kLabel &&

@@ -47,6 +47,7 @@ struct Fragment {
     std::optional<isa::Format> wanted;  ///< by .format
     unsigned minimum = 0;               ///< bytes the bundle must have at least
     isa::Format format{};
+    unsigned loop = 0;  ///< the pipelined loop that placed this bundle; 0: none
 
     std::vector<std::uint8_t> data;
     std::vector<DataField> fields;

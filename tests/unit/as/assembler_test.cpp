@@ -249,6 +249,26 @@ TEST(Assembler, RefusesProgramsThatDoNotFit) {
     }
 }
 
+TEST(Pipeline, TellsWhatIsNoBody) {
+    struct Case {
+        std::string_view source, message;
+    };
+    for (const auto& [source, message] : {
+             Case{".pipeline a, r0\nadd r1, r1, #1\n", "without .endpipeline"},
+             Case{".endpipeline\n", "without .pipeline"},
+             Case{".pipeline a, r0\n.endpipeline\n", "the body of a is not just instructions"},
+             Case{".pipeline a, r0\nj #64\n.endpipeline\n", "the body of a is not just"},
+             Case{".pipeline a, r0\nx:\nadd r1, r1, #1\n.endpipeline\n", "the body of a is not"},
+             Case{".pipeline a, #3\n", "the register that counts"},
+             Case{".pipeline a, r0\n.pipeline b, r0\n", "inside of another, from line 1"},
+             Case{".bank p0, 1\n", "inside of .pipeline"},
+             Case{".pipeline a, r0, 3\nmul r1, r1, r1\nmul r1, r1, r1\n.endpipeline\n",
+                  "no schedule of 3 cycles or less was found for a"},
+         })
+        EXPECT_NE(first_message(source).find(message), std::string::npos)
+            << source << first_message(source);
+}
+
 TEST(Elf, RefusesEveryTruncation) {
     const auto result = run_good("f: movxm p0, #f\n.data\n.word 1");
     const auto file = write_elf(*result.object);
