@@ -71,7 +71,7 @@ xdna-run.libs     := kernels flow image xdna
 xdna-image.libs   := image
 xdna-as.libs      := as isa image
 xdna-objdump.libs := as isa image
-xdna-emu.libs     := door driver firmware array image
+xdna-emu.libs     := door driver firmware core array isa image
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
 # Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.
@@ -86,7 +86,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # runs behind, such as the virtual NPU.
 SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/core unit/driver unit/door unit/probe \
           unit/kernels \
-          door conformance
+          door conformance kernels
 unit/xdna.libs   := xdna support
 unit/image.libs  := image
 unit/isa.libs    := isa
@@ -95,12 +95,14 @@ unit/flow.libs   := kernels flow image
 unit/array.libs  := array image
 unit/core.libs   := core as isa image
 unit/kernels.libs := kernels flow firmware core array as isa image
-unit/driver.libs := driver firmware array image
-unit/door.libs   := door driver firmware array image
+unit/driver.libs := driver firmware core array flow as isa image
+unit/door.libs   := door driver firmware core array isa image
 unit/probe.libs  := probe xdna image
 door.run          = $(BUILD)/bin/xdna-emu --
 conformance.libs := xdna
 conformance.run   = $(BUILD)/bin/xdna-emu --
+kernels.libs     := kernels flow as isa xdna image
+kernels.run       = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
 BENCHES := array xdna count_instructions
@@ -127,7 +129,7 @@ fuzz_image.libs    := image
 $(foreach f,$(filter image_%,$(FUZZERS)),$(eval $(f).sources := $(fuzz_image.sources))\
   $(eval $(f).libs := $(fuzz_image.libs)))
 FUZZERS += ioctl
-ioctl.libs := door driver firmware array image
+ioctl.libs := door driver firmware core array isa image
 FUZZERS += isa_decode assemble as_elf
 isa_decode.libs := isa
 assemble.libs   := as isa image

@@ -187,6 +187,9 @@ std::vector<Wait> Array::waits(unsigned first_column, unsigned columns) const {
                 {state->tile, "core",
                  state->core.last.waits_for ? state->core.last.waits_for() : "stalled"});
         }
+        if (!state->core.trapped.empty()) {
+            found.push_back({state->tile, "core", "a reset: " + state->core.trapped});
+        }
     }
     std::vector<StreamNetwork::Wait> junctions;
     machine_->network.waits(machine_->now, junctions);

@@ -65,7 +65,8 @@ class CoreBus {
     virtual void raise(unsigned event) = 0;
 };
 
-/// What ends a core: thrown from run(), reported as the array's fault with tile and text.
+/// What ends a core: thrown from run(), reported as the array's fault with tile and text. Thrown
+/// from the registers below for one that the model lacks, it is the fault of that access.
 struct CoreTrap {
     std::string what;
 };

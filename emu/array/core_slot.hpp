@@ -18,7 +18,8 @@ struct CoreSlot {
     std::unique_ptr<CoreBus> bus;
     uint32_t control = 2;  ///< Core_Control: enable 0, reset 1
     bool done = false;
-    uint64_t time = 0;  ///< up to where the core has run; not before the array's cycle
+    std::string trapped;  ///< why it ended, until it is reset
+    uint64_t time = 0;    ///< up to where the core has run; not before the array's cycle
     CoreProgress last;
 
     Stream* in = nullptr;

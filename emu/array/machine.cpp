@@ -168,6 +168,7 @@ void Machine::reset_tile(Tile tile) {
     state.control_reported = false;
     state.core.control = 2;
     state.core.done = false;
+    state.core.trapped.clear();
     state.core.last = {};
     state.core.cascade.clear();
     if (state.core.model) {

@@ -310,6 +310,7 @@ std::optional<Fault> set_core_control(const Target& t, uint32_t value) {
     const bool started = control == kCoreEnable && core.control != kCoreEnable;
     if ((control & kCoreReset) != 0 && (core.control & kCoreReset) == 0 && core.model) {
         core.model->reset();
+        core.trapped.clear();
     }
     core.control = control;
     if (started) {

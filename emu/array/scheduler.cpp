@@ -124,6 +124,7 @@ void Scheduler::run_cores(uint64_t limit) {
             core.last = core.model->run(*core.bus, machine_.now, quantum);
         } catch (const CoreTrap& trap) {
             core.control = 0;
+            core.trapped = trap.what;
             core.last = {};
             machine_.work_stale = true;
             machine_.fault(FaultKind::kNotModelled, state->tile, 0,

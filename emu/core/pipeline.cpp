@@ -52,8 +52,28 @@ void Pipeline::program_changed() {
     decoded_at_.clear();
 }
 
-void Pipeline::trap(const std::string& what) const {
-    throw CoreTrap{what + " at pc " + hex(pc)};
+void Pipeline::trap(const std::string& what) {
+    throw CoreTrap{what};
+}
+
+void Pipeline::trap_here(const std::string& what) const {
+    trap(what + " at pc " + hex(pc));
+}
+
+// The instruction as it stands in program memory. It may have been issued cycles before the pc.
+std::string Pipeline::where(const Exec& exec) const {
+    const auto program = bus_->program().subspan(exec.pc);
+    const auto bundle =
+        isa::decode({reinterpret_cast<const uint8_t*>(program.data()), program.size()});
+    std::string text(exec.operation->mnemonic);
+    if (bundle) {
+        for (const isa::Instruction& instruction : bundle->instructions()) {
+            if (&isa::operation(instruction.op) == exec.operation) {
+                text = isa::print(instruction);
+            }
+        }
+    }
+    return " in '" + text + "' at pc " + hex(exec.pc);
 }
 
 const Pipeline::Decoded& Pipeline::fetch(uint32_t address) {
@@ -61,7 +81,7 @@ const Pipeline::Decoded& Pipeline::fetch(uint32_t address) {
         decoded_at_.assign(kProgramBytes / 2, nullptr);
     }
     if (address >= kProgramBytes || address % 2) {
-        trap("fetch outside program memory");
+        trap_here("fetch outside program memory");
     }
     const Decoded*& slot = decoded_at_[address / 2];
     if (!slot) {
@@ -76,7 +96,7 @@ Pipeline::Decoded Pipeline::decode(uint32_t address) const {
     const auto bundle =
         isa::decode({reinterpret_cast<const uint8_t*>(program.data()), program.size()}, &failure);
     if (!bundle) {
-        trap("no instruction (" + isa::describe(failure) + ")");
+        trap_here("no instruction (" + isa::describe(failure) + ")");
     }
     Decoded decoded;
     decoded.size = bundle->size;
@@ -87,13 +107,14 @@ Pipeline::Decoded Pipeline::decode(uint32_t address) const {
         }
         const Semantics* row = semantics(instruction.op);
         if (!row) {
-            trap("not modelled: " + isa::print(instruction));
+            trap_here("not modelled: " + isa::print(instruction));
         }
         Exec& exec = decoded.execs[decoded.count++];
         exec.run = row->run;
         exec.attempt = row->attempt;
         exec.parameter = row->parameter;
         exec.operation = &operation;
+        exec.pc = address;
         decoded.waits |= row->attempt != nullptr;
         const auto operands = operation.operands();
         for (size_t i = 0; i < operands.size(); ++i) {
@@ -266,8 +287,12 @@ bool Pipeline::attempts(const Decoded& bundle) {
         if (!exec.attempt || attempted_ & 1U << i) {
             continue;
         }
-        if (!exec.attempt(*this, exec)) {
-            return false;
+        try {
+            if (!exec.attempt(*this, exec)) {
+                return false;
+            }
+        } catch (CoreTrap& caught) {
+            trap(caught.what + where(exec));
         }
         attempted_ |= 1U << i;
     }
@@ -277,18 +302,26 @@ bool Pipeline::attempts(const Decoded& bundle) {
 
 void Pipeline::step(const Decoded& bundle) {
     Cycle& cycle = ring_[cycle_ % kDepth];
-    // Every read of this cycle comes before every write of it; a late step may add writes to it.
-    for (size_t i = 0; i < cycle.late.size(); ++i) {
-        Late& late = cycle.late[i];
-        stage_ = late.stage;
-        late.run(*this, *late.exec, late.data);
-    }
-    stage_ = 1;
-    for (uint8_t i = 0; i < bundle.count; ++i) {
-        const Exec& exec = bundle.execs[i];
-        if (exec.run) {
-            exec.run(*this, exec);
+    const Exec* running = nullptr;
+    try {
+        // Every read of this cycle comes before every write of it; a late step may add writes to
+        // it.
+        for (size_t i = 0; i < cycle.late.size(); ++i) {
+            Late& late = cycle.late[i];
+            stage_ = late.stage;
+            running = late.exec;
+            late.run(*this, *late.exec, late.data);
         }
+        stage_ = 1;
+        for (uint8_t i = 0; i < bundle.count; ++i) {
+            const Exec& exec = bundle.execs[i];
+            running = &exec;
+            if (exec.run) {
+                exec.run(*this, exec);
+            }
+        }
+    } catch (const CoreTrap& caught) {
+        trap(caught.what + where(*running));
     }
     for (const ScalarWrite& write : cycle.scalars) {
         state.set_scalar(write.atom, write.value);

@@ -51,6 +51,7 @@ struct Exec {
     int8_t pointer = -1;     ///< operand that addresses memory
     int8_t modifier = -1;    ///< operand that indexes or modifies it
     uint32_t parameter = 0;  ///< of the semantics row
+    uint32_t pc = 0;         ///< of its bundle
 };
 
 /// What a late step of an instruction carries from its first cycle.
@@ -114,8 +115,8 @@ class Pipeline {
     /// Stops once what is in flight has landed.
     void finish() { finishing_ = true; }
 
-    /// Ends the core with a text that names the instruction and where it stands.
-    [[noreturn]] void trap(const std::string& what) const;
+    /// Ends the core; where the instruction is and which, run() adds.
+    [[noreturn]] static void trap(const std::string& what);
 
     /// Cycles that pass without the pipeline moving, for a lock operation.
     void stall(uint64_t cycles) {
@@ -174,6 +175,8 @@ class Pipeline {
     bool attempts(const Decoded& bundle);
     void step(const Decoded& bundle);
     void advance(const Decoded& bundle);
+    [[noreturn]] void trap_here(const std::string& what) const;
+    std::string where(const Exec& exec) const;
     std::span<std::byte> place(uint32_t address, unsigned size);
 
     uint64_t cycle_ = 0;  ///< the cycle in which the bundle now issued reads early operands

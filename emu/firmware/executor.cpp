@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "emu/array/timing.hpp"
+#include "emu/core/core.hpp"
 #include "emu/firmware/pdi_reader.hpp"
 #include "libxdna/image/overloaded.hpp"
 #include "libxdna/image/pdi.hpp"
@@ -90,7 +91,9 @@ uint64_t join(uint32_t low, uint32_t high) {
 }  // namespace
 
 Executor::Executor(std::function<void(const AsyncErrorRecord&, const std::string&)> report)
-    : report_(std::move(report)) {}
+    : report_(std::move(report)) {
+    array_.plug_cores(make_core);
+}
 
 void Executor::account() {
     running_ = static_cast<int64_t>(array_.cycle() - launched_at_);

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <thread>
 
+#include "kernels/flow/design.hpp"
 #include "libxdna/image/pdi.hpp"
 #include "libxdna/image/registers.hpp"
 #include "libxdna/image/transaction.hpp"
+#include "tests/support/assemble.hpp"
 #include "tests/unit/driver/harness.hpp"
 
 namespace xdna::emu::test {
@@ -245,6 +247,25 @@ TEST_F(CommandTest, ContextsThatShareColumnsDoNotMix) {
     data[64 + 5] = 0;
     EXPECT_EQ(run(copy), kCompleted);
     EXPECT_EQ(data[64 + 5], 55U);
+}
+
+TEST_F(CommandTest, ACoreThatTrapsIsNamedWithTileAddressAndInstruction) {
+    flow::Design design(1);
+    design.core({0, 4}, xdna::test::assemble("nop\nmovxm p0, #0x70001\nlda r0, [p0, #0]\ndone\n"));
+    uint64_t address = 0;
+    configure(dev(design.pdi(), address));
+    EXPECT_EQ(run(start_cu({})), kError);
+    EXPECT_TRUE(
+        logged("(1,4) core: misaligned 4-byte access to 0x70001 in 'lda r0, [p0, #0]' at pc 0x8"));
+    amdxdna_async_error error{};
+    amdxdna_drm_get_array args{DRM_AMDXDNA_HW_LAST_ASYNC_ERR, sizeof error, 1, 0,
+                               reinterpret_cast<uint64_t>(&error)};
+    ASSERT_EQ(file->call(DRM_IOCTL_AMDXDNA_GET_ARRAY, args), 0);
+    EXPECT_EQ(error.err_code, 0x0000020303040000ULL + 8);  // core module, instruction
+    EXPECT_EQ(error.ex_err_code, 0x401U);                  // row 4, column 1
+    // It stands still until the PDI is loaded again, and a wait for it says why.
+    EXPECT_EQ(run(start_cu(waiting_for_ever())), kTimeout);
+    EXPECT_TRUE(logged("(1,4) core waits: a reset: misaligned"));
 }
 
 TEST_F(CommandTest, AnUnmappedBufferIsAnErrorWithItsAddress) {

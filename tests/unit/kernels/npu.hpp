@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "emu/core/core.hpp"
 #include "emu/firmware/executor.hpp"
 #include "kernels/catalog.hpp"
 
@@ -45,7 +44,6 @@ class Memory final : public emu::HostMemory {
 class Npu {
   public:
     explicit Npu(const flow::Design& design) {
-        executor_.array().plug_cores(emu::make_core);
         context_.serial = 1;
         context_.start_column = 1;
         context_.columns = static_cast<uint32_t>(design.columns());

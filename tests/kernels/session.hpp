@@ -1,0 +1,58 @@
+// A context with a PDI loaded, and commands of control code and buffers on it, through libxdna.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "xdna/xdna.hpp"
+
+namespace xdna::test {
+
+using Bytes = std::vector<uint8_t>;
+
+class Session {
+  public:
+    /// A context of `columns` columns of the first NPU. Throws xdna::Error, as run() does.
+    Session(int columns, const Bytes& pdi) : context_(device_, static_cast<uint32_t>(columns)) {
+        context_.configure(std::as_bytes(std::span(pdi)));
+    }
+
+    /// Runs control code once, with these buffers in this order; each comes back as the command
+    /// left it. Bytes beyond a buffer's end, to a whole word, are the BO's and not looked at.
+    void run(const Bytes& code, std::span<Bytes> buffers) {
+        Bo code_bo(device_, XDNA_BO_DEV, code.size());
+        std::copy(code.begin(), code.end(), code_bo.span<uint8_t>().begin());
+        code_bo.sync_to_device();
+        // The register map: opcode 3 (run a transaction), code, its length in words, buffers.
+        std::vector<uint32_t> words = {3, 0};
+        const auto address = [&](uint64_t value) {
+            words.push_back(static_cast<uint32_t>(value));
+            words.push_back(static_cast<uint32_t>(value >> 32));
+        };
+        address(code_bo.address());
+        words.push_back(static_cast<uint32_t>(code.size() / 4));
+        std::vector<Bo> bos;
+        for (const Bytes& buffer : buffers) {
+            Bo& bo = bos.emplace_back(device_, XDNA_BO_SHARE, (buffer.size() + 3) / 4 * 4);
+            std::copy(buffer.begin(), buffer.end(), bo.span<uint8_t>().begin());
+            bo.sync_to_device();
+            address(bo.address());
+        }
+        Command command(context_);
+        command.set_start_cu(0, words);
+        command.bind(code_bo);
+        command.bind(std::span<const Bo>(bos));
+        command.run();
+        for (size_t i = 0; i < buffers.size(); ++i) {
+            bos[i].sync_from_device();
+            std::copy_n(bos[i].span<uint8_t>().begin(), buffers[i].size(), buffers[i].begin());
+        }
+    }
+
+  private:
+    Device device_;
+    HwContext context_;
+};
+
+}  // namespace xdna::test
