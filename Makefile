@@ -54,7 +54,7 @@ image.folders    := libxdna/image
 isa.folders      := kernels/isa
 as.folders       := kernels/as
 flow.folders     := kernels/flow
-kernels.folders  := kernels kernels/passthrough
+kernels.folders  := kernels kernels/passthrough kernels/matmul
 array.folders    := emu/array
 core.folders     := emu/core
 firmware.folders := emu/firmware
@@ -105,8 +105,9 @@ kernels.libs     := kernels flow as isa xdna image
 kernels.run       = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
-BENCHES := array xdna count_instructions
+BENCHES := array xdna count_instructions kernels
 bench/array.libs              := array image
+bench/kernels.libs            := kernels flow firmware core array as isa image
 bench/xdna.libs               := xdna image
 bench/xdna.run                 = $(BUILD)/bin/xdna-emu --
 bench/count_instructions.libs := xdna image support

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "kernels/matmul/matmul.hpp"
 #include "kernels/passthrough/kernels.hpp"
 
 namespace xdna::kernels {
 
 std::span<const Kernel* const> catalog() {
-    static const Kernel* const kernels[] = {&passthrough(), &transpose(), &broadcast(), &join()};
+    static const Kernel* const kernels[] = {&passthrough(), &transpose(), &broadcast(), &join(),
+                                            &matmul_int8()};
     return kernels;
 }
 

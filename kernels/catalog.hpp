@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/flow/design.hpp"
+#include "kernels/tensor.hpp"
 
 namespace xdna::kernels {
 
@@ -16,12 +17,17 @@ struct Shape {
     uint64_t bytes = 0;
     uint64_t rows = 0;
     uint64_t columns = 0;
+    uint64_t m = 0;
+    uint64_t n = 0;
+    uint64_t k = 0;
 };
 
 struct Argument {
     std::string name;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0;  ///< of the device's buffer
     bool output = false;
+    /// What the bytes are, where the kernel works on tensors: see tensor.hpp.
+    Tensor tensor = {};
 };
 
 /// One command of a kernel: control code, and the buffers it reads and writes in the order in which
@@ -43,9 +49,14 @@ class Kernel {
 
     /// The partition's set-up; the same for every shape.
     virtual flow::Design design() const = 0;
+    /// A shape that the kernel takes, for which the build writes control code beside the set-up.
+    virtual Shape example() const {
+        return {.bytes = 1 << 20, .rows = 256, .columns = 256, .m = 0, .n = 0, .k = 0};
+    }
     /// The command for a shape. Throws std::invalid_argument naming the member it cannot take.
     virtual Command command(const Shape& shape) const = 0;
-    /// What the outputs must hold, computed on the CPU. `inputs` in argument order.
+    /// What the outputs must hold, computed on the CPU. `inputs` in argument order; inputs and
+    /// outputs of tensors without padding, as to_device() takes and from_device() gives them.
     virtual std::vector<std::vector<uint8_t>> reference(
         const Shape& shape, std::span<const std::vector<uint8_t>> inputs) const = 0;
 };

@@ -126,25 +126,27 @@ int Design::take_bd(const Endpoint& channel) {
 }
 
 void Design::loop(const Endpoint& channel, const std::vector<Buffers>& objects,
-                  const std::vector<Dimension>& order) {
+                  const std::vector<Dimension>& order, size_t run) {
     const bool fills = channel.direction == Direction::kS2mm;
     const size_t buffers = objects.empty() ? 0 : objects[0].addresses.size();
-    std::vector<Bd> chain;
-    for (size_t i = 0; i < buffers; ++i) {
-        for (const Buffers& object : objects) {
-            if (object.addresses.size() != buffers) {
-                throw std::invalid_argument("objects of one loop have " + std::to_string(buffers) +
-                                            " and " + std::to_string(object.addresses.size()) +
-                                            " buffers");
-            }
-            Bd bd;
-            bd.address = object.addresses[i];
-            bd.words = object.words;
-            bd.dimensions = order;
-            bd.acquire = {fills ? object.free_lock : object.full_lock, 1};
-            bd.release = {fills ? object.full_lock : object.free_lock, 1};
-            chain.push_back(bd);
+    for (const Buffers& object : objects) {
+        if (object.addresses.size() != buffers || run == 0 || buffers % run) {
+            throw std::invalid_argument("a loop in " + channel.tile.name() + " takes " +
+                                        std::to_string(run) + " in a row of " +
+                                        std::to_string(buffers) + " and " +
+                                        std::to_string(object.addresses.size()) + " buffers");
         }
+    }
+    std::vector<Bd> chain;
+    for (size_t i = 0; i < buffers * objects.size(); ++i) {
+        const Buffers& object = objects[i / run % objects.size()];
+        Bd bd;
+        bd.address = object.addresses[i / (run * objects.size()) * run + i % run];
+        bd.words = object.words;
+        bd.dimensions = order;
+        bd.acquire = {fills ? object.free_lock : object.full_lock, 1};
+        bd.release = {fills ? object.full_lock : object.free_lock, 1};
+        chain.push_back(bd);
     }
     if (chain.empty()) {
         throw std::invalid_argument("a loop of no buffers in " + channel.tile.name());

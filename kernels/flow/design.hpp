@@ -36,12 +36,13 @@ class Design {
     /// Queues a task when the PDI is loaded: it waits there for locks and data.
     void start(Tile tile, Direction direction, int channel, int bd, int repeats = 1);
 
-    /// Has a channel fill (S2MM) or empty (MM2S) buffers of its tile for ever: the first of each
-    /// element of `objects`, the second of each, and so on. Takes free BDs and sets the locks'
-    /// starting values. `order`: see Bd::dimensions. Throws std::invalid_argument where the
-    /// elements differ in their number of buffers, or the tile has too few BDs.
+    /// Has a channel fill (S2MM) or empty (MM2S) buffers of its tile for ever: the first `run` of
+    /// each element of `objects`, the next `run` of each, and so on. Takes free BDs and sets the
+    /// locks' starting values. `order`: see Bd::dimensions. Throws std::invalid_argument where the
+    /// elements differ in their number of buffers, `run` does not divide it, or the tile has too
+    /// few BDs.
     void loop(const Endpoint& channel, const std::vector<Buffers>& objects,
-              const std::vector<Dimension>& order = {});
+              const std::vector<Dimension>& order = {}, size_t run = 1);
 
     /// Loads machine code from address 0 of a core's program memory; the core starts when the
     /// set-up is complete. Throws std::invalid_argument if it does not fit.

@@ -1,4 +1,6 @@
-// Writes every kernel's files into a folder: NAME.pdi, NAME.xclbin, NAME.json. A step of the build.
+// Writes every kernel's files into a folder, a step of the build: NAME.pdi (the set-up),
+// NAME.xclbin (the same for XRT), NAME.insts.bin (control code for one shape), NAME.json (what they
+// take).
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -22,9 +24,25 @@ void write(const std::filesystem::path& path, std::span<const uint8_t> bytes) {
     }
 }
 
-// Any command will do to see which buffers a kernel has.
-xdna::kernels::Command smallest_command(const xdna::kernels::Kernel& kernel) {
-    return kernel.command({.bytes = 4, .rows = 1, .columns = 1});
+nlohmann::json manifest_of(const xdna::kernels::Kernel& kernel, int columns,
+                           const std::vector<xdna::kernels::Argument>& arguments) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const auto& argument : arguments) {
+        nlohmann::json row = {{"name", argument.name},
+                              {"direction", argument.output ? "out" : "in"},
+                              {"bytes", argument.bytes},
+                              {"type", name_of(argument.tensor.type)}};
+        if (!argument.tensor.shape.empty()) {
+            row["shape"] = argument.tensor.shape;
+            row["padded"] = argument.tensor.padded;
+        }
+        list.push_back(row);
+    }
+    const std::string name(kernel.name());
+    return {
+        {"name", name},       {"summary", kernel.summary()}, {"takes", kernel.shape_help()},
+        {"columns", columns}, {"pdi", name + ".pdi"},        {"instructions", name + ".insts.bin"},
+        {"arguments", list}};
 }
 
 }  // namespace
@@ -39,25 +57,16 @@ int main(int argc, char** argv) {
         std::filesystem::create_directories(folder);
         for (const xdna::kernels::Kernel* kernel : xdna::kernels::catalog()) {
             const auto design = kernel->design();
-            const auto command = smallest_command(*kernel);
+            const auto command = kernel->command(kernel->example());
             const image::Bytes pdi = design.pdi();
             const auto recipe = image::transaction_recipe(
                 pdi, static_cast<uint16_t>(design.columns()), command.arguments.size());
-            nlohmann::json arguments = nlohmann::json::array();
-            for (const auto& argument : command.arguments) {
-                arguments.push_back(
-                    {{"name", argument.name}, {"direction", argument.output ? "out" : "in"}});
-            }
-            const std::string manifest = nlohmann::json{{"name", kernel->name()},
-                                                        {"summary", kernel->summary()},
-                                                        {"shape", kernel->shape_help()},
-                                                        {"columns", design.columns()},
-                                                        {"arguments", arguments}}
-                                             .dump(2) +
-                                         "\n";
+            const std::string manifest =
+                manifest_of(*kernel, design.columns(), command.arguments).dump(2) + "\n";
             const std::string name(kernel->name());
             write(folder / (name + ".pdi"), pdi);
             write(folder / (name + ".xclbin"), image::serialize(image::make_xclbin(recipe)));
+            write(folder / (name + ".insts.bin"), command.code);
             write(folder / (name + ".json"),
                   {reinterpret_cast<const uint8_t*>(manifest.data()), manifest.size()});
         }

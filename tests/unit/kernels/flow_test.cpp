@@ -1,10 +1,12 @@
 // Cores, objects and sizes as a kernel's author writes them with kernels/flow: two cores of a
 // column add a number that each command brings to words that a memory tile gives to both.
+#include <gtest/gtest.h>
+
 #include <numeric>
 
 #include "kernels/as/assembler.hpp"
 #include "kernels/flow/sequence.hpp"
-#include "tests/unit/kernels/npu.hpp"
+#include "tests/support/npu.hpp"
 
 namespace xdna::kernels::test {
 namespace {

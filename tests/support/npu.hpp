@@ -2,11 +2,11 @@
 // costs included, without a driver between.
 #pragma once
 
-#include <gtest/gtest.h>
-
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -51,11 +51,12 @@ class Npu {
         context_.memory.map_heap(kHeap, kHeapBytes);
         context_.cus = {static_cast<uint32_t>(emu::firmware::ContextMemory::kWindow >> 15)};
         const Bytes pdi = design.pdi();
-        memory_->write(kHeap, pdi.data(), pdi.size());
+        put(kHeap, pdi);
     }
 
     /// Runs a command on its inputs; returns its outputs, filled with 0xA5 before. `inputs` and the
-    /// result in the order of the arguments.
+    /// result in the order of the arguments. Throws std::runtime_error with what the array had to
+    /// say where it does not succeed.
     std::vector<Bytes> run(const Command& command, std::span<const Bytes> inputs) {
         uint64_t at = kBuffers;
         const auto place = [&](size_t bytes) {
@@ -69,7 +70,7 @@ class Npu {
             launch.arguments.push_back(static_cast<uint32_t>(value >> 32));
         };
         const uint64_t code = place(command.code.size());
-        memory_->write(code, command.code.data(), command.code.size());
+        put(code, command.code);
         add(3);
         add(code);
         launch.arguments.push_back(static_cast<uint32_t>(command.code.size() / 4));
@@ -81,18 +82,17 @@ class Npu {
             if (argument.output) {
                 outputs.emplace_back(here, argument.bytes);
                 const Bytes fill((argument.bytes + 3) / 4 * 4, 0xA5);
-                EXPECT_TRUE(memory_->write(here, fill.data(), fill.size()));
+                put(here, fill);
             } else {
-                EXPECT_EQ(inputs[input].size(), argument.bytes) << argument.name;
-                EXPECT_TRUE(memory_->write(here, inputs[input].data(), inputs[input].size()));
-                ++input;
+                put(here, inputs[input++]);
             }
         }
         const uint64_t start = executor_.array().cycle();
         const auto outcome = executor_.launch(context_, launch);
         cycles_ = executor_.array().cycle() - start;
-        EXPECT_EQ(outcome.kind, emu::firmware::Outcome::Kind::kDone) << outcome.problem;
-        EXPECT_EQ(outcome.status, 0U) << outcome.problem;
+        if (outcome.kind != emu::firmware::Outcome::Kind::kDone || outcome.status != 0) {
+            throw std::runtime_error(outcome.problem);
+        }
         std::vector<Bytes> results;
         for (const auto& [where, bytes] : outputs) {
             Bytes& result = results.emplace_back(bytes);
@@ -106,14 +106,19 @@ class Npu {
     emu::Array& array() { return executor_.array(); }
 
   private:
+    void put(uint64_t address, const Bytes& bytes) {
+        if (!memory_->write(address, bytes.data(), bytes.size())) {
+            throw std::runtime_error("the modelled host has too little memory");
+        }
+    }
+
     static constexpr uint64_t kHeap = 0x10000000;
     static constexpr uint64_t kHeapBytes = 1 << 20;
     static constexpr uint64_t kBuffers = kHeap + kHeapBytes;
-    static constexpr uint64_t kMemoryBytes = 64 << 20;
+    static constexpr uint64_t kMemoryBytes = 256 << 20;
 
     std::shared_ptr<Memory> memory_ = std::make_shared<Memory>(kHeap, kMemoryBytes);
-    emu::firmware::Executor executor_{
-        [](const auto&, const std::string& what) { ADD_FAILURE() << what; }};
+    emu::firmware::Executor executor_{[](const auto&, const std::string&) {}};
     emu::firmware::Context context_;
     uint64_t cycles_ = 0;
 };

@@ -1,0 +1,82 @@
+// Cycles of whole commands on the modelled array, the firmware's launch and task costs included, as
+// the table in docs/benchmarks.md. Every result is compared with the reference.
+#include <chrono>
+#include <cstdio>
+#include <random>
+#include <stdexcept>
+
+#include "kernels/matmul/matmul.hpp"
+#include "tests/support/npu.hpp"
+
+namespace {
+
+using namespace xdna::kernels;
+using test::Bytes;
+
+struct Case {
+    const Kernel& kernel;
+    int cores;
+    double peak;  // multiply-accumulates a core and cycle
+    Shape shape;
+};
+
+struct Result {
+    uint64_t cycles;
+    double seconds;  // of the host
+};
+
+Result run(const Case& test) {
+    test::Npu npu(test.kernel.design());
+    const Command command = test.kernel.command(test.shape);
+    std::mt19937_64 random(1);
+    std::vector<Bytes> inputs;
+    std::vector<Bytes> buffers;
+    for (const Argument& argument : command.arguments) {
+        if (argument.output) {
+            continue;
+        }
+        inputs.emplace_back(user_bytes(argument.tensor));
+        for (uint8_t& byte : inputs.back()) {
+            byte = static_cast<uint8_t>(random());
+        }
+        buffers.push_back(to_device(argument.tensor, inputs.back()));
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const auto outputs = npu.run(command, buffers);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    if (from_device(command.arguments.back().tensor, outputs[0]) !=
+        test.kernel.reference(test.shape, inputs)[0]) {
+        throw std::runtime_error(std::string(test.kernel.name()) + ": wrong result");
+    }
+    return {npu.cycles(), took.count()};
+}
+
+}  // namespace
+
+int main() {
+    const Case cases[] = {
+        {matmul_int8_one_core(), 1, 256, {.m = 512, .n = 512, .k = 512}},
+        {matmul_int8(), 16, 256, {.m = 512, .n = 512, .k = 512}},
+        {matmul_int8_one_core(), 1, 256, {.m = 1024, .n = 1024, .k = 1024}},
+        {matmul_int8(), 16, 256, {.m = 1024, .n = 1024, .k = 1024}},
+    };
+    try {
+        std::printf(
+            "| kernel | M x N x K | cores | cycles | of peak | simulated in |\n"
+            "|---|---|---|---|---|---|\n");
+        for (const Case& each : cases) {
+            const Result result = run(each);
+            const Shape& s = each.shape;
+            const double macs = static_cast<double>(s.m * s.n) * static_cast<double>(s.k);
+            const double peak = each.peak * each.cores * static_cast<double>(result.cycles);
+            std::printf("| %s | %lu x %lu x %lu | %d | %lu | %.1f %% | %.1f s |\n",
+                        std::string(each.kernel.name()).c_str(), s.m, s.n, s.k, each.cores,
+                        result.cycles, 100 * macs / peak, result.seconds);
+            std::fflush(stdout);
+        }
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "bench/kernels: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}

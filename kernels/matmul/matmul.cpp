@@ -1,0 +1,399 @@
+#include "kernels/matmul/matmul.hpp"
+
+#include <algorithm>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/flow/sequence.hpp"
+
+namespace xdna::kernels {
+namespace {
+
+using flow::Bd;
+using flow::Buffers;
+using flow::Design;
+using flow::Dimension;
+using flow::Direction;
+using flow::Endpoint;
+using flow::Sequence;
+using flow::Tile;
+
+namespace int8_program {
+#include "kernels/matmul/int8.inc"
+}
+
+constexpr Direction kIn = Direction::kS2mm;
+constexpr Direction kOut = Direction::kMm2s;
+
+// What goes between a memory tile and a core: one operand's objects.
+struct Object {
+    uint32_t rows;          // of the operand's matrix
+    uint32_t row_words;     // 32-bit words of a row
+    uint32_t core_address;  // of the first buffer, as the core has it
+    uint32_t core_stride;   // bytes to the next
+    uint32_t core_buffers;
+    int free_lock;
+    int full_lock;
+    std::vector<Dimension> order;  // in which the memory tile reads, or gives back, a row-major one
+};
+
+// A program and what it works on.
+struct Variant {
+    std::string_view summary;
+    std::span<const uint8_t> code;
+    Type a_type, b_type, c_type;
+    uint32_t m, n, k;  // of a core's tile, and of a step of it
+    uint32_t steps_address;
+    Object a, b, c;
+};
+
+// The side of the square of cores, and columns used. Core (column c, row r) computes block (r, c).
+struct Grid {
+    int side;
+};
+
+// Buffers in memory tiles.
+constexpr uint32_t kInputBuffers = 4;
+constexpr uint32_t kOutputBuffers = 4;
+
+// Channels: A and B enter and leave a memory tile by 0 and 1. Results of the core in row r enter by
+// 2 + r, and leave by 2 for the lower half of the rows, by 3 for the upper.
+constexpr int kA = 0;
+constexpr int kB = 1;
+constexpr int kC = 2;
+
+// Shim limits: a wrap is a 10-bit field; tasks repeat at most 256 times; 16 BDs are shared.
+constexpr uint64_t kMaxWrap = 1023;
+constexpr uint64_t kMaxRepeats = 256;
+constexpr uint64_t kMaxChain = 4;
+
+// BDs of a shim, one set for each of two rounds in flight.
+constexpr int kABd[] = {0, 1};
+constexpr int kBBd[] = {2, 6};
+constexpr int kCBd[2][2] = {{10, 11}, {12, 13}};
+
+// Larger ones would overflow no field; they would not fit in memory.
+constexpr uint64_t kMaxSide = 1 << 16;
+
+Tile shim(int column) {
+    return {column, 0};
+}
+Tile memory(int column) {
+    return {column, 1};
+}
+Tile core(int column, int row) {
+    return {column, 2 + row};
+}
+
+Buffers core_buffers(const Object& object) {
+    Buffers buffers{{}, object.rows * object.row_words, object.free_lock, object.full_lock};
+    for (uint32_t i = 0; i < object.core_buffers; ++i) {
+        buffers.addresses.push_back(object.core_address + i * object.core_stride -
+                                    flow::kCoreOwnMemory);
+    }
+    return buffers;
+}
+
+// Buffers of a memory tile from `at` on, which moves behind them; locks likewise.
+Buffers take_buffers(const Object& object, uint32_t count, uint32_t& at, int& lock) {
+    Buffers buffers{{}, object.rows * object.row_words, lock, lock + 1};
+    for (uint32_t i = 0; i < count; ++i) {
+        buffers.addresses.push_back(at);
+        at += 4 * buffers.words;
+    }
+    lock += 2;
+    return buffers;
+}
+
+uint64_t round_up(uint64_t value, uint64_t to) {
+    return (value + to - 1) / to * to;
+}
+
+// Several blocks of C beside each other.
+struct Round {
+    uint64_t row;     // block row
+    uint64_t column;  // first block column
+    uint64_t count;
+};
+
+class Matmul final : public Kernel {
+  public:
+    Matmul(Variant variant, Grid grid, std::string name)
+        : variant_(std::move(variant)), side_(grid.side), name_(std::move(name)) {}
+
+    std::string_view name() const override { return name_; }
+    std::string_view summary() const override { return variant_.summary; }
+    std::string_view shape_help() const override { return "m, n, k"; }
+    Shape example() const override { return {.m = 1024, .n = 1024, .k = 1024}; }
+
+    Design design() const override {
+        Design design(side_);
+        // Results first: they go down, where a tile has only four lanes.
+        for (int column = 0; column < side_; ++column) {
+            uint32_t at = 0;
+            int lock = 0;
+            const Buffers a = take_buffers(variant_.a, kInputBuffers, at, lock);
+            const Buffers b = take_buffers(variant_.b, kInputBuffers, at, lock);
+            std::vector<Buffers> c;
+            for (int row = 0; row < side_; ++row) {
+                c.push_back(take_buffers(variant_.c, kOutputBuffers, at, lock));
+                const Endpoint in{memory(column), kIn, kC + row};
+                design.loop(in, {c.back()});
+                design.loop({core(column, row), kOut, 0}, {core_buffers(variant_.c)});
+                design.stream({core(column, row), kOut, 0}, {in});
+            }
+            for (int half = 0; half < halves(); ++half) {
+                const auto first = c.begin() + half * rows_of_half();
+                design.loop({memory(column), kOut, kC + half}, {first, first + rows_of_half()},
+                            variant_.c.order, variant_.m / variant_.c.rows);
+                design.stream({memory(column), kOut, kC + half}, {{shim(column), kIn, half}});
+            }
+            for (const auto& [channel, buffers, object] :
+                 {std::tuple{kA, a, &variant_.a}, {kB, b, &variant_.b}}) {
+                design.stream({shim(column), kOut, channel}, {{memory(column), kIn, channel}});
+                design.loop({memory(column), kIn, channel}, {buffers});
+                design.loop({memory(column), kOut, channel}, {buffers}, object->order);
+            }
+        }
+        for (int i = 0; i < side_; ++i) {
+            // A's i-th rows go to all cores of row i, B's i-th columns to all cores of column i.
+            std::vector<Endpoint> a;
+            std::vector<Endpoint> b;
+            for (int j = 0; j < side_; ++j) {
+                a.push_back({core(j, i), kIn, kA});
+                b.push_back({core(i, j), kIn, kB});
+                design.core(core(i, j), variant_.code);
+                design.loop({core(i, j), kIn, kA}, {core_buffers(variant_.a)});
+                design.loop({core(i, j), kIn, kB}, {core_buffers(variant_.b)});
+            }
+            design.stream({memory(i), kOut, kA}, a);
+            design.stream({memory(i), kOut, kB}, b);
+        }
+        return design;
+    }
+
+    Command command(const Shape& shape) const override {
+        const auto arguments = arguments_of(shape);
+        const uint64_t rows = arguments[2].tensor.padded[0] / block(variant_.m);
+        const uint64_t columns = arguments[2].tensor.padded[1] / block(variant_.n);
+        const uint64_t k = arguments[0].tensor.padded[1];
+
+        Sequence sequence(side_);
+        std::vector<Round> rounds;
+        const uint64_t most = k <= kMaxWrap ? kMaxRepeats : kMaxChain;
+        for (uint64_t row = 0; row < rows; ++row) {
+            for (uint64_t column = 0; column < columns; column += most) {
+                rounds.push_back({row, column, std::min(most, columns - column)});
+            }
+        }
+        for (size_t i = 0; i < rounds.size(); ++i) {
+            if (i >= 2) {
+                finish(sequence);
+            }
+            const int set = static_cast<int>(i % 2);
+            for (int column = 0; column < side_; ++column) {
+                read_a(sequence, column, set, rounds[i], arguments[0].tensor);
+                if (i == 0 && column == 0) {
+                    // In the time until the controller may start another task.
+                    send_steps(sequence, static_cast<uint32_t>(k / variant_.k));
+                }
+            }
+            for (int column = 0; column < side_; ++column) {
+                read_b(sequence, column, set, rounds[i], arguments[1].tensor);
+            }
+            for (int column = 0; column < side_; ++column) {
+                write_c(sequence, column, set, rounds[i], arguments[2].tensor);
+            }
+        }
+        for (size_t i = 0; i < std::min<size_t>(rounds.size(), 2); ++i) {
+            finish(sequence);
+        }
+        return {sequence.code(), arguments};
+    }
+
+    std::vector<std::vector<uint8_t>> reference(
+        const Shape& shape, std::span<const std::vector<uint8_t>> inputs) const override {
+        const auto* a = reinterpret_cast<const int8_t*>(inputs[0].data());
+        const auto* b = reinterpret_cast<const int8_t*>(inputs[1].data());
+        std::vector<uint32_t> sums(shape.n);
+        std::vector<uint8_t> out(shape.m * shape.n * 4);
+        for (uint64_t i = 0; i < shape.m; ++i) {
+            std::fill(sums.begin(), sums.end(), 0);
+            for (uint64_t t = 0; t < shape.k; ++t) {
+                for (uint64_t j = 0; j < shape.n; ++j) {
+                    sums[j] += static_cast<uint32_t>(a[i * shape.k + t] * b[t * shape.n + j]);
+                }
+            }
+            std::copy_n(reinterpret_cast<const uint8_t*>(sums.data()), shape.n * 4,
+                        &out[i * shape.n * 4]);
+        }
+        return {out};
+    }
+
+  private:
+    /// What all cores together do of a core's `size`.
+    uint64_t block(uint32_t size) const { return size * static_cast<uint64_t>(side_); }
+    /// Both S2MM channels of a shim take results, each those of some rows.
+    int halves() const { return side_ > 1 ? 2 : 1; }
+    int rows_of_half() const { return side_ / halves(); }
+
+    std::vector<Argument> arguments_of(const Shape& shape) const {
+        for (const auto& [what, side] : {std::pair{"m", shape.m}, {"n", shape.n}, {"k", shape.k}}) {
+            if (side == 0 || side > kMaxSide) {
+                throw std::invalid_argument(std::string(what) + ": " + std::to_string(side) +
+                                            " is not in 1 to " + std::to_string(kMaxSide));
+            }
+        }
+        const uint64_t m = round_up(shape.m, block(variant_.m));
+        const uint64_t n = round_up(shape.n, block(variant_.n));
+        const uint64_t k = round_up(shape.k, variant_.k);
+        std::vector<Argument> arguments = {
+            {"a", 0, false, {variant_.a_type, {shape.m, shape.k}, {m, k}}},
+            {"b", 0, false, {variant_.b_type, {shape.k, shape.n}, {k, n}}},
+            {"c", 0, true, {variant_.c_type, {shape.m, shape.n}, {m, n}}}};
+        for (Argument& argument : arguments) {
+            argument.bytes = device_bytes(argument.tensor);
+        }
+        return arguments;
+    }
+
+    void send_steps(Sequence& sequence, uint32_t steps) const {
+        for (int column = 0; column < side_; ++column) {
+            for (int row = 0; row < side_; ++row) {
+                sequence.data(core(column, row), variant_.steps_address - flow::kCoreOwnMemory,
+                              {steps});
+            }
+        }
+    }
+
+    // The core row that column `column` reads for, object by object along k, once for each block.
+    void read_a(Sequence& sequence, int column, int set, const Round& round,
+                const Tensor& a) const {
+        const uint64_t row_bytes = device_bytes(a) / a.padded[0];
+        const uint64_t first =
+            round.row * block(variant_.m) + variant_.m * static_cast<uint64_t>(column);
+        Bd bd;
+        bd.address = first * row_bytes;
+        bd.words = static_cast<uint32_t>(variant_.m * row_bytes / 4);
+        bd.dimensions = {{.step = 1, .size = variant_.a.row_words},
+                         {.step = static_cast<uint32_t>(row_bytes / 4), .size = variant_.m},
+                         {.step = variant_.a.row_words}};
+        sequence.bd(column, kABd[set], bd, 0);
+        sequence.start(shim(column), kOut, kA, kABd[set], static_cast<int>(round.count));
+    }
+
+    // The columns of each block that belong to the core column, all rows of B.
+    void read_b(Sequence& sequence, int column, int set, const Round& round,
+                const Tensor& b) const {
+        const auto row_bytes = device_bytes(b) / b.padded[0];
+        const auto step = static_cast<uint32_t>(row_bytes / 4);
+        const auto next_block = variant_.b.row_words * static_cast<uint32_t>(side_);
+        const bool one_bd = b.padded[0] <= kMaxWrap;
+        const uint64_t bds = one_bd ? 1 : round.count;
+        for (uint64_t i = 0; i < bds; ++i) {
+            Bd bd;
+            bd.address = 4 * ((round.column + i) * next_block +
+                              variant_.b.row_words * static_cast<uint64_t>(column));
+            const uint64_t words = b.padded[0] * variant_.b.row_words;
+            bd.words = static_cast<uint32_t>(one_bd ? words * round.count : words);
+            bd.dimensions = {{.step = 1, .size = variant_.b.row_words}};
+            if (one_bd) {
+                bd.dimensions.push_back({.step = step, .size = static_cast<uint32_t>(b.padded[0])});
+                bd.dimensions.push_back({.step = next_block});
+            } else {
+                bd.dimensions.push_back({.step = step});
+            }
+            const int id = kBBd[set] + static_cast<int>(i);
+            bd.next = i + 1 < bds ? std::optional<int>(id + 1) : std::nullopt;
+            sequence.bd(column, id, bd, 1);
+        }
+        sequence.start(shim(column), kOut, kB, kBBd[set]);
+    }
+
+    void write_c(Sequence& sequence, int column, int set, const Round& round,
+                 const Tensor& c) const {
+        const uint64_t row_bytes = device_bytes(c) / c.padded[0];
+        const uint32_t rows = variant_.m * static_cast<uint32_t>(rows_of_half());
+        for (int half = 0; half < halves(); ++half) {
+            const uint64_t first =
+                round.row * block(variant_.m) + rows * static_cast<uint64_t>(half);
+            const auto next_block = variant_.c.row_words * static_cast<uint32_t>(side_);
+            Bd bd;
+            bd.address =
+                first * row_bytes + 4 * (round.column * next_block +
+                                         variant_.c.row_words * static_cast<uint64_t>(column));
+            bd.words = static_cast<uint32_t>(rows * variant_.c.row_words * round.count);
+            bd.dimensions = {{.step = 1, .size = variant_.c.row_words},
+                             {.step = static_cast<uint32_t>(row_bytes / 4), .size = rows},
+                             {.step = next_block}};
+            sequence.bd(column, kCBd[set][half], bd, 2);
+            sequence.start(shim(column), kIn, half, kCBd[set][half], 1, true);
+        }
+    }
+
+    // Waits for the oldest round's results.
+    void finish(Sequence& sequence) const {
+        for (int column = 0; column < side_; ++column) {
+            for (int half = 0; half < halves(); ++half) {
+                sequence.wait(shim(column), kIn, half);
+            }
+        }
+    }
+
+    Variant variant_;
+    int side_;
+    std::string name_;
+};
+
+Variant int8_variant() {
+    namespace program = int8_program;
+    return {.summary = "C = A B, int8 x int8 -> int32",
+            .code = program::kCode,
+            .a_type = Type::kInt8,
+            .b_type = Type::kInt8,
+            .c_type = Type::kInt32,
+            .m = 64,
+            .n = 64,
+            .k = 128,
+            .steps_address = program::kSteps,
+            // Orders: the objects' layouts in int8.s, read from row-major ones.
+            .a = {.rows = 64,
+                  .row_words = 32,
+                  .core_address = program::kA,
+                  .core_stride = program::kObject,
+                  .core_buffers = 2,
+                  .free_lock = program::kLockAFree,
+                  .full_lock = program::kLockAFull,
+                  .order = {{1, 2}, {32, 16}, {2, 16}, {16 * 32, 4}}},
+            .b = {.rows = 128,
+                  .row_words = 16,
+                  .core_address = program::kB,
+                  .core_stride = program::kObject,
+                  .core_buffers = 2,
+                  .free_lock = program::kLockBFree,
+                  .full_lock = program::kLockBFull,
+                  .order = {{1, 2}, {16, 128}, {2, 8}}},
+            .c = {.rows = 32,
+                  .row_words = 64,
+                  .core_address = program::kC,
+                  .core_stride = program::kHalfStride,
+                  .core_buffers = 3,
+                  .free_lock = program::kLockCFree,
+                  .full_lock = program::kLockCFull,
+                  .order = {{1, 8}, {128, 8}, {8, 16}, {1024, 2}}}};
+}
+
+}  // namespace
+
+const Kernel& matmul_int8() {
+    static const Matmul kernel(int8_variant(), {4}, "matmul_int8");
+    return kernel;
+}
+
+const Kernel& matmul_int8_one_core() {
+    static const Matmul kernel(int8_variant(), {1}, "matmul_int8_one_core");
+    return kernel;
+}
+
+}  // namespace xdna::kernels
