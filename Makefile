@@ -24,7 +24,7 @@ VARIANT  := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-rec
 else ifdef SANITIZE
 BUILD    := $(ROOT_BUILD)/sanitize
 # A C caller may pass any number for an enum: libxdna checks it, so that is no error of its own.
-VARIANT  := -O1 -g1 -fsanitize=address,undefined -fno-sanitize=enum -fno-sanitize-recover=undefined \
+VARIANT  := -O0 -g1 -fsanitize=address,undefined -fno-sanitize=enum -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 LDFLAGS  += -static-libasan -static-libubsan
 else
@@ -181,12 +181,19 @@ $(BUILD)/gen/%.inc: %.s $(BUILD)/obj/kernels/embed/embed_program
 
 $(call objects,$(call sources,$(kernels.folders))): | $(CORE_PROGRAMS)
 
-# g++ takes three times as long over a test's checks with sanitizers when it also optimizes them.
-$(BUILD)/obj/tests/%.o: TEST_FLAGS := $(if $(SANITIZE),-O0)
+# What is worth the optimizer's time. With sanitizers g++ takes two to three times as long over code
+# that it also optimizes, so there only what the tests wait for is. A test runs once, and a tool's
+# arguments are parsed once.
+ifdef SANITIZE
+$(foreach d,emu/array emu/core kernels/isa,$(eval $(BUILD)/obj/$(d)/%.o: EFFORT := -O1))
+else
+$(BUILD)/obj/tests/%.o: EFFORT := -O0
+$(BUILD)/obj/tools/%.o: EFFORT := -O1
+endif
 
 $(BUILD)/obj/%.o: %.cpp | $(GENERATED)
 	@mkdir -p $(@D)
-	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(TEST_FLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(EFFORT) -MMD -MP -c -o $@ $<
 
 define library_rule
 $(call archive,$(1)): $(call objects,$(call sources,$($(1).folders)))

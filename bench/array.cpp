@@ -107,7 +107,7 @@ class Board {
 void passthrough(benchmark::State& state) {
     Board board(static_cast<uint32_t>(state.range(0)));
     uint64_t cycles = 0;
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         cycles = board.pass();
         if (cycles == 0) {
             state.SkipWithError("no token");

@@ -27,7 +27,7 @@ EmptyCommands& commands() {
 
 void create_map_destroy(benchmark::State& state, xdna_bo_type type) {
     const auto size = static_cast<uint64_t>(state.range(0));
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         Bo bo(device(), type, size);
         benchmark::DoNotOptimize(bo.memory());
     }
@@ -41,7 +41,7 @@ BENCHMARK_CAPTURE(create_map_destroy, cmd, XDNA_BO_CMD)->Arg(4096);
 void sync(benchmark::State& state, xdna_sync direction) {
     const auto size = static_cast<uint64_t>(state.range(0));
     Bo bo(device(), XDNA_BO_SHARE, size);
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         check(xdna_bo_sync(bo.get(), direction, 0, size));
     }
     state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
@@ -54,7 +54,7 @@ void write_and_sync(benchmark::State& state) {
     const auto size = static_cast<uint64_t>(state.range(0));
     Bo bo(device(), XDNA_BO_SHARE, size);
     const auto bytes = bo.span();
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         state.PauseTiming();
         std::memset(bytes.data(), 1, bytes.size());
         state.ResumeTiming();
@@ -66,7 +66,7 @@ BENCHMARK(write_and_sync)->Arg(1 << 20);
 
 void submit_and_wait(benchmark::State& state) {
     Command command = commands().make();
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         command.run();
     }
     state.SetItemsProcessed(state.iterations());
@@ -76,7 +76,7 @@ BENCHMARK(submit_and_wait)->UseRealTime();
 void set_words_submit_and_wait(benchmark::State& state) {
     Command command = commands().make();
     const uint32_t six[6] = {};
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         command.set_words(5, six);
         command.run();
     }
@@ -94,7 +94,7 @@ void pipelined(benchmark::State& state) {
     for (Command& command : ring) {
         command.submit();
     }
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         ring[next].wait();
         ring[next].submit();
         next = (next + 1) % ring.size();
@@ -113,7 +113,7 @@ void chained(benchmark::State& state) {
     }
     Command chain(commands().hwctx());
     chain.set_chain(members);
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         chain.run();
     }
     state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -94,11 +94,11 @@ class CoreModel {
     virtual void program_changed() = 0;
 
     /// Runs for at most `cycles` (at least 1) from the array's cycle `now`. An instruction that
-    /// uses a lock, a stream, the cascade, the processor bus or an event may be executed only as the first of a call:
-    /// before a later one, return kRunning with the cycles spent so far, and the array calls again
-    /// when it is as late. That keeps the order of events between tiles exact, while stretches
-    /// without them run at full speed. A call whose first instruction has to wait returns kStalled
-    /// with 0 cycles; the array calls again each time something has changed.
+    /// uses a lock, a stream, the cascade, the processor bus or an event may be executed only as
+    /// the first of a call: before a later one, return kRunning with the cycles spent so far, and
+    /// the array calls again when it is as late. That keeps the order of events between tiles
+    /// exact, while stretches without them run at full speed. A call whose first instruction has to
+    /// wait returns kStalled with 0 cycles; the array calls again each time something has changed.
     virtual CoreProgress run(CoreBus& bus, uint64_t now, uint64_t cycles) = 0;
 
     /// A register of the core's debug window (Core_PC, Core_R{}, ...), 32-bit part at `offset`

@@ -253,11 +253,9 @@ int Client::submit(Lock& lock, Caller& caller, const JobPtr& job, uint32_t comma
             bo->reservation->fences.push_back(job->finished);
         }
         add_point(device, *context->syncobj, job->finished, job->seq);
-        if (!context->alive()) {
-            device.fail_unsent(job);  // the device could not be brought back: done, state untouched
-        } else if (run(job) != 0) {
+        // A context that a reset could not bring back takes nothing: done, state untouched.
+        if (!context->alive() || run(job) != 0)
             device.fail_unsent(job);
-        }
     } else {
         device.suspend_put();
     }
