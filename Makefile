@@ -105,8 +105,9 @@ kernels.libs     := kernels flow as isa xdna image
 kernels.run       = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
-BENCHES := array xdna count_instructions kernels
+BENCHES := array core xdna count_instructions kernels
 bench/array.libs              := array image
+bench/core.libs               := core as isa image
 bench/kernels.libs            := kernels flow firmware core array as isa image
 bench/xdna.libs               := xdna image
 bench/xdna.run                 = $(BUILD)/bin/xdna-emu --
@@ -188,6 +189,8 @@ ifdef SANITIZE
 $(foreach d,emu/array emu/core kernels/isa,$(eval $(BUILD)/obj/$(d)/%.o: EFFORT := -O1))
 else
 $(BUILD)/obj/tests/%.o: EFFORT := -O0
+# Loops over the simulated core's lanes become vector instructions.
+$(BUILD)/obj/emu/core/%.o: EFFORT := -O3
 $(BUILD)/obj/tools/%.o: EFFORT := -O1
 endif
 

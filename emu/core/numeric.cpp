@@ -13,41 +13,14 @@ constexpr uint32_t kPositiveInfinity = 0x7F800000;
 constexpr uint32_t kNan = 0x7F800001;  // what the multiplier makes (captured on Phoenix)
 constexpr uint32_t kSignBit = 0x80000000;
 
-// The value above floor: whether to round up, by what is cut off (0 exact, 1 below, 2 at, 3 above
+// The number above floor: whether to round up, by what is cut off (0 exact, 1 below, 2 at, 3 above
 // half).
-bool rounds_up(Rounding rounding, bool negative, bool odd, int cut) {
-    if (cut == 0) {
-        return false;
+bool rounds_up(const RoundingRule& when, bool negative, bool odd, int cut) {
+    const bool by_sign = negative ? when.negative : when.positive;
+    if (when.nearest) {
+        return cut == 3 || (cut == 2 && (by_sign || (odd ? when.odd : when.even)));
     }
-    switch (rounding) {
-        case Rounding::kDown:
-            return false;
-        case Rounding::kUp:
-            return true;
-        case Rounding::kTowardZero:
-            return negative;
-        case Rounding::kAwayFromZero:
-            return !negative;
-        default:
-            break;
-    }
-    if (cut != 2) {
-        return cut == 3;
-    }
-    switch (rounding) {
-        case Rounding::kNearestDown:
-            return false;
-        case Rounding::kNearestUp:
-            return true;
-        case Rounding::kNearestTowardZero:
-            return negative;
-        case Rounding::kNearestAwayFromZero:
-            return !negative;
-        case Rounding::kNearestOdd:
-            return !odd;
-        default:
-            return odd;
-    }
+    return cut && by_sign;
 }
 
 // magnitude / 2^shift, to nearest, ties to even.
@@ -126,41 +99,27 @@ bool is_saturation(uint32_t value) {
     return value <= 1 || value == 3;
 }
 
-int64_t shift_round(int64_t value, int shift, Rounding rounding, Saturation saturation) {
-    if (shift <= 0) {
-        const auto up = static_cast<unsigned>(-shift);
-        const int64_t limit = std::numeric_limits<int64_t>::max() >> up;
-        if (saturation == Saturation::kWrap || (value >= -limit - 1 && value <= limit)) {
-            return static_cast<int64_t>(static_cast<uint64_t>(value) << up);
-        }
-        return value < 0 ? std::numeric_limits<int64_t>::min()
-                         : std::numeric_limits<int64_t>::max();
-    }
-    const int64_t floor = value >> shift;
-    const uint64_t rest = static_cast<uint64_t>(value) & ((1ULL << shift) - 1);
-    const uint64_t half = 1ULL << (shift - 1);
-    const int cut = rest == 0 ? 0 : rest < half ? 1 : rest == half ? 2 : 3;
-    return floor + rounds_up(rounding, value < 0, floor & 1, cut);
+const RoundingRule& rule(Rounding rounding) {
+    static constexpr RoundingRule kRules[] = {
+        {false, false, false, false, false},  // down
+        {false, true, true, false, false},    // up
+        {false, true, false, false, false},   // toward zero
+        {false, false, true, false, false},   // away from zero
+        {},
+        {},
+        {},
+        {},
+        {true, false, false, false, false},  // nearest, ties down
+        {true, true, true, false, false},    // up
+        {true, true, false, false, false},   // toward zero
+        {true, false, true, false, false},   // away from zero
+        {true, false, false, true, false},   // even
+        {true, false, false, false, true},   // odd
+    };
+    return kRules[static_cast<size_t>(rounding)];
 }
 
-int64_t saturate(int64_t value, unsigned bits, bool is_signed, Saturation saturation,
-                 bool& overflow) {
-    const int64_t maximum = (1LL << (is_signed ? bits - 1 : bits)) - 1;
-    const int64_t lowest = is_signed ? -maximum - 1 : 0;
-    const int64_t minimum = is_signed && saturation == Saturation::kSymmetric ? -maximum : lowest;
-    if (value >= minimum && value <= maximum) {
-        return value;
-    }
-    overflow = true;
-    if (saturation != Saturation::kWrap) {
-        return value < minimum ? minimum : maximum;
-    }
-    const uint64_t low = static_cast<uint64_t>(value) & ((1ULL << bits) - 1);
-    const unsigned unused = 64 - bits;
-    return is_signed ? static_cast<int64_t>(low << unused) >> unused : static_cast<int64_t>(low);
-}
-
-uint16_t bf16_of_fp32(uint32_t value, Rounding rounding) {
+uint16_t bf16_of_fp32(uint32_t value, const RoundingRule& when) {
     auto top = static_cast<uint16_t>(value >> 16);
     if (is_infinite_or_nan(value)) {
         return is_nan(value) && !(top & 0x7F) ? top | 1 : top;
@@ -171,11 +130,11 @@ uint16_t bf16_of_fp32(uint32_t value, Rounding rounding) {
     const int cut = rest == 0 ? 0 : rest < 0x8000 ? 1 : rest == 0x8000 ? 2 : 3;
     bool up;  // in magnitude
     if (!negative) {
-        up = rounds_up(rounding, false, top & 1, cut);
+        up = rounds_up(when, false, top & 1, cut);
     } else {
         // The floor of a negative number is one step further out than its truncation.
         const int mirrored = cut == 1 ? 3 : cut == 3 ? 1 : cut;
-        up = cut && !rounds_up(rounding, true, !(top & 1), mirrored);
+        up = cut && !rounds_up(when, true, !(top & 1), mirrored);
     }
     return static_cast<uint16_t>(top + up);
 }

@@ -1,6 +1,5 @@
 #include "emu/core/pipeline.hpp"
 
-#include <algorithm>
 #include <cstdio>
 
 #include "emu/core/semantics.hpp"
@@ -152,38 +151,18 @@ Pipeline::Decoded Pipeline::decode(uint32_t address) const {
     return decoded;
 }
 
-void Pipeline::write_atom(isa::Atom atom, uint32_t value, unsigned write_cycle) {
-    in(write_cycle).scalars.push_back({atom, value});
-}
-
-void Pipeline::read_cells(const Exec& exec, int operand, Cell* to) const {
-    const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
-    std::copy_n(state.cells(ref.atom), ref.cells, to);
-    if (ref.read_bypass == isa::Bypass::kNone) {
-        return;
-    }
+void Pipeline::take_bypassed(const OperandRef& ref, Cell* to) const {
     for (const CellWrite& write : current().cells) {
-        if (write.bypass == ref.read_bypass && write.atom >= ref.atom &&
-            write.atom < ref.atom + ref.cells) {
-            to[write.atom - ref.atom] = write.cell;
+        if (write.bypass != ref.read_bypass) {
+            continue;
+        }
+        for (unsigned i = 0; i < write.count; ++i) {
+            const unsigned at = write.atom + i - ref.atom;  // huge if it is below
+            if (at < ref.cells) {
+                to[at] = write.cells[i];
+            }
         }
     }
-}
-
-void Pipeline::write_cells(const Exec& exec, int operand, const Cell* from) {
-    const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
-    write_cells(ref.atom, ref.cells, from, ref.write_cycle, ref.write_bypass);
-}
-
-void Pipeline::write_cells(isa::Atom first, unsigned count, const Cell* from, unsigned write_cycle,
-                           isa::Bypass bypass) {
-    for (unsigned i = 0; i < count; ++i) {
-        in(write_cycle).cells.push_back({static_cast<isa::Atom>(first + i), bypass, from[i]});
-    }
-}
-
-void Pipeline::later(const Exec& exec, unsigned cycle, LateHandler handler, const LateData& data) {
-    in(cycle).late.push_back({handler, &exec, cycle, data});
 }
 
 uint32_t Pipeline::address(const Exec& exec) {
@@ -236,14 +215,14 @@ uint32_t Pipeline::address(const Exec& exec) {
     return base;
 }
 
-std::span<std::byte> Pipeline::place(uint32_t address, unsigned size) {
+std::byte* Pipeline::place(uint32_t address, unsigned size) {
     if (address % size) {
         trap("misaligned " + std::to_string(size) + "-byte access to " + hex(address));
     }
     if (address < 0x40000 || address > 0x7FFFF) {
         trap("access to " + hex(address) + ", where the core has no data memory");
     }
-    const auto memory = bus_->memories()[(address >> 16) & 3];
+    const std::span<std::byte> memory = memories_[(address >> 16) & 3];
     const uint32_t offset = address & 0xFFFF;
     if (offset + size > memory.size()) {
         trap("access to " + hex(address) + ", where there is no neighbour's memory");
@@ -253,15 +232,7 @@ std::span<std::byte> Pipeline::place(uint32_t address, unsigned size) {
         spent_ += wait;
         statistics.memory_stalls += wait;
     }
-    return memory.subspan(offset, size);
-}
-
-void Pipeline::load(uint32_t address, void* to, unsigned size) {
-    std::memcpy(to, place(address, size).data(), size);
-}
-
-void Pipeline::store(uint32_t address, const void* from, unsigned size) {
-    std::memcpy(place(address, size).data(), from, size);
+    return memory.data() + offset;
 }
 
 void Pipeline::branch(uint32_t target) {
@@ -327,7 +298,7 @@ void Pipeline::step(const Decoded& bundle) {
         state.set_scalar(write.atom, write.value);
     }
     for (const CellWrite& write : cycle.cells) {
-        *state.cells(write.atom) = write.cell;
+        std::copy_n(write.cells.begin(), write.count, state.cells(write.atom));
     }
     cycle.scalars.clear();
     cycle.cells.clear();
@@ -355,6 +326,7 @@ void Pipeline::advance(const Decoded& bundle) {
 CoreProgress Pipeline::run(CoreBus& bus, uint64_t now, uint64_t cycles) {
     static const Decoded idle{};
     bus_ = &bus;
+    memories_ = bus.memories();
     now_ = now;
     spent_ = 0;
     while (spent_ < cycles) {

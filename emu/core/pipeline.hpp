@@ -8,6 +8,7 @@
 // kernels/isa/table.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -54,11 +55,12 @@ struct Exec {
     uint32_t pc = 0;         ///< of its bundle
 };
 
-/// What a late step of an instruction carries from its first cycle.
+/// What a late step of an instruction carries from its first cycle: as much of it as the two
+/// handlers agree on.
 struct LateData {
-    uint32_t address = 0;
-    uint32_t word = 0;
-    std::array<Cell, 4> cells{};
+    uint32_t address;
+    uint32_t word;
+    std::array<Cell, 4> cells;
 };
 using LateHandler = void (*)(Pipeline&, const Exec&, LateData&);
 
@@ -88,25 +90,55 @@ class Pipeline {
         write_atom(ref.atom, value, ref.write_cycle);
     }
     /// As above for any atom; `write_cycle` counts from issue.
-    void write_atom(isa::Atom atom, uint32_t value, unsigned write_cycle);
+    void write_atom(isa::Atom atom, uint32_t value, unsigned write_cycle) {
+        in(write_cycle).scalars.push() = {atom, value};
+    }
 
     /// Copies an operand's cells as they are in this cycle, with what is bypassed to it.
-    void read_cells(const Exec& exec, int operand, Cell* to) const;
-    void write_cells(const Exec& exec, int operand, const Cell* from);
-    void write_cells(isa::Atom first, unsigned count, const Cell* from, unsigned write_cycle,
-                     isa::Bypass bypass = isa::Bypass::kNone);
+    void read_cells(const Exec& exec, int operand, Cell* to) const {
+        const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
+        std::copy_n(state.cells(ref.atom), ref.cells, to);
+        if (ref.read_bypass != isa::Bypass::kNone) {
+            take_bypassed(ref, to);
+        }
+    }
+    /// What the operand's register will hold: `count` cells from the cycle in which the operation
+    /// writes it. To be filled in at once.
+    Cell* write_cells(const Exec& exec, int operand) {
+        const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
+        CellWrite& write = in(ref.write_cycle).cells.push();
+        write.atom = ref.atom;
+        write.count = ref.cells;
+        write.bypass = ref.write_bypass;
+        return write.cells.data();
+    }
+    void write_cells(const Exec& exec, int operand, const Cell* from) {
+        std::copy_n(from, exec.operands[static_cast<size_t>(operand)].cells,
+                    write_cells(exec, operand));
+    }
 
     /// Runs `handler` in cycle `cycle` of the instruction, counted from issue. The Exec must be
-    /// the one given to the handler that calls this.
-    void later(const Exec& exec, unsigned cycle, LateHandler handler, const LateData& data);
+    /// the one given to the handler that calls this. The data is to be filled in at once: the next
+    /// call moves it.
+    LateData& later(const Exec& exec, unsigned cycle, LateHandler handler) {
+        Late& late = in(cycle).late.push();
+        late.run = handler;
+        late.exec = &exec;
+        late.stage = cycle;
+        return late.data;
+    }
 
     /// The address that the instruction accesses; post-modifies the pointer.
     uint32_t address(const Exec& exec);
 
     /// `size` bytes (1, 2, 4, 8, 16, 32) of data memory, aligned to their size. Charges bank
     /// conflicts. Traps where there is no memory.
-    void load(uint32_t address, void* to, unsigned size);
-    void store(uint32_t address, const void* from, unsigned size);
+    void load(uint32_t address, void* to, unsigned size) {
+        std::memcpy(to, place(address, size), size);
+    }
+    void store(uint32_t address, const void* from, unsigned size) {
+        std::memcpy(place(address, size), from, size);
+    }
 
     /// Jumps after the delay slots.
     void branch(uint32_t target);
@@ -151,9 +183,10 @@ class Pipeline {
         uint32_t value;
     };
     struct CellWrite {
-        isa::Atom atom;
+        isa::Atom atom;  // the first
+        uint8_t count;
         isa::Bypass bypass;
-        Cell cell;
+        std::array<Cell, 4> cells;
     };
     struct Late {
         LateHandler run;
@@ -161,10 +194,30 @@ class Pipeline {
         unsigned stage;
         LateData data;
     };
+    // Keeps its room when cleared, and does not touch what is pushed.
+    template <typename T>
+    class Queue {
+      public:
+        T& push() {
+            if (count_ == room_.size()) {
+                room_.resize(2 * count_ + 2);
+            }
+            return room_[count_++];
+        }
+        size_t size() const { return count_; }
+        T& operator[](size_t i) { return room_[i]; }
+        const T* begin() const { return room_.data(); }
+        const T* end() const { return room_.data() + count_; }
+        void clear() { count_ = 0; }
+
+      private:
+        std::vector<T> room_;
+        size_t count_ = 0;
+    };
     struct Cycle {
-        std::vector<ScalarWrite> scalars;
-        std::vector<CellWrite> cells;
-        std::vector<Late> late;
+        Queue<ScalarWrite> scalars;
+        Queue<CellWrite> cells;
+        Queue<Late> late;
     };
 
     /// A cycle counted from the issue of the instruction whose handler runs.
@@ -177,7 +230,8 @@ class Pipeline {
     void advance(const Decoded& bundle);
     [[noreturn]] void trap_here(const std::string& what) const;
     std::string where(const Exec& exec) const;
-    std::span<std::byte> place(uint32_t address, unsigned size);
+    void take_bypassed(const OperandRef& ref, Cell* to) const;
+    std::byte* place(uint32_t address, unsigned size);
 
     uint64_t cycle_ = 0;  ///< the cycle in which the bundle now issued reads early operands
     unsigned stage_ = 1;  ///< the cycle, counted from issue, of the handler that runs
@@ -194,8 +248,9 @@ class Pipeline {
     std::string waits_for_;
 
     CoreBus* bus_ = nullptr;
-    uint64_t now_ = 0;    ///< array cycle of the call of run()
-    uint64_t spent_ = 0;  ///< cycles of this call, stalls included
+    std::array<std::span<std::byte>, 4> memories_;  ///< the bus's, in this call of run()
+    uint64_t now_ = 0;                              ///< array cycle of the call of run()
+    uint64_t spent_ = 0;                            ///< cycles of this call, stalls included
 };
 
 }  // namespace xdna::emu::core

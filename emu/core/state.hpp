@@ -11,9 +11,9 @@
 namespace xdna::emu::core {
 
 /// Storage of one atom: up to 256 bits, least significant word first. Narrow registers use the
-/// first word.
+/// first word. Uninitialized by default: cells are copied in the innermost loop.
 struct alignas(32) Cell {
-    std::array<uint32_t, 8> words{};
+    std::array<uint32_t, 8> words;
 };
 
 /// Registers made of several atoms lie in consecutive cells where the table numbers them so
@@ -23,7 +23,7 @@ class State {
     uint32_t scalar(isa::Atom atom) const { return cells_[atom].words[0]; }
     /// Writes a register of up to 32 bits; bits that it does not have are dropped.
     void set_scalar(isa::Atom atom, uint32_t value) {
-        cells_[atom].words[0] = value & masks()[atom];
+        cells_[atom].words[0] = value & (*masks_)[atom];
     }
 
     const Cell* cells(isa::Atom first) const { return &cells_[first]; }
@@ -36,6 +36,7 @@ class State {
 
   private:
     std::array<Cell, isa::kAtomCount> cells_{};
+    const std::array<uint32_t, isa::kAtomCount>* masks_ = &masks();
 };
 
 /// The atom of a register that is one atom.

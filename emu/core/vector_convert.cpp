@@ -1,5 +1,7 @@
 // Between lane widths and number formats: UPS, SRS, pack, unpack, bf16; in registers, and fused
 // with loads and stores.
+#include <algorithm>
+
 #include "emu/core/lanes.hpp"
 #include "emu/core/numeric.hpp"
 #include "emu/core/semantics.hpp"
@@ -22,9 +24,9 @@ Saturation saturation(const Pipeline& p) {
     return static_cast<Saturation>(mode);
 }
 void set_status(Pipeline& p, Status status, bool value, unsigned cycle) {
-    static const isa::Atom first = atom_of(isa::RegisterFile::kSr, 0);
     if (value) {  // sticky
-        p.write_atom(static_cast<isa::Atom>(first + static_cast<unsigned>(status)), 1, cycle);
+        p.write_atom(static_cast<isa::Atom>(kFirstStatus + static_cast<unsigned>(status)), 1,
+                     cycle);
     }
 }
 
@@ -36,19 +38,34 @@ int srs_amount(uint32_t shift) {
 
 // ---- SRS: accumulator lanes of type A to lanes of type T ----
 
+template <typename T, typename A, size_t N>
+std::array<T, N> srs_lanes(std::array<A, N> lanes, int amount, bool is_signed_out, Rounding round,
+                           Saturation limit, bool& overflow) {
+    if constexpr (sizeof(A) == 4) {
+        if (amount < 0 || amount > 31) {
+            std::array<int64_t, N> wide;
+            std::copy(lanes.begin(), lanes.end(), wide.begin());
+            return srs_lanes<T>(wide, amount, is_signed_out, round, limit, overflow);
+        }
+    } else if (amount < 0) {
+        shift_up(lanes, static_cast<unsigned>(-amount), limit);
+        amount = 0;
+    }
+    shift_round(lanes, static_cast<unsigned>(amount), round);
+    saturate(lanes, 8 * sizeof(T), is_signed_out, limit, overflow);
+    std::array<T, N> out;
+    for (size_t i = 0; i < N; ++i) {
+        out[i] = static_cast<T>(lanes[i]);
+    }
+    return out;
+}
+
 template <typename A, typename T, size_t Cells>
 auto srs(Pipeline& p, const Exec& e, int source, int shift, Sign sign) {
-    const auto in = read_lanes<A, Cells>(p, e, source);
-    const int amount = srs_amount(p.read(e, shift));
-    const bool is_signed_out = is_signed(p, sign, Control::kSrsSign);
-    const Rounding round = rounding(p);
-    const Saturation limit = saturation(p);
     bool overflow = false;
-    std::array<T, Cells * 32 / sizeof(A)> out;
-    for (size_t i = 0; i < out.size(); ++i) {
-        out[i] = static_cast<T>(saturate(shift_round(in[i], amount, round, limit), 8 * sizeof(T),
-                                         is_signed_out, limit, overflow));
-    }
+    const auto out =
+        srs_lanes<T>(read_lanes<A, Cells>(p, e, source), srs_amount(p.read(e, shift)),
+                     is_signed(p, sign, Control::kSrsSign), rounding(p), saturation(p), overflow);
     set_status(p, Status::kSrsOverflow, overflow, 3);
     return out;
 }
@@ -72,10 +89,10 @@ void finish_store(Pipeline& p, const Exec&, LateData& data) {
 template <typename T, size_t N>
 void store_later(Pipeline& p, const Exec& e, const std::array<T, N>& lanes) {
     static_assert(sizeof lanes == sizeof(Cell));
-    LateData data;
-    data.address = p.address(e);
+    const uint32_t address = p.address(e);
+    LateData& data = p.later(e, e.operation->memory_cycle, finish_store);
+    data.address = address;
     data.cells[0] = std::bit_cast<Cell>(lanes);
-    p.later(e, e.operation->memory_cycle, finish_store, data);
 }
 template <typename A, typename T, Sign S>
 void store_srs(Pipeline& p, const Exec& e) {
@@ -89,23 +106,30 @@ std::array<A, N> ups(Pipeline& p, const std::array<T, N>& in, unsigned amount, S
                      unsigned status_cycle) {
     const bool is_signed_in = is_signed(p, sign, Control::kUpsSign);
     const Saturation limit = saturation(p);
+    std::array<int64_t, N> lanes;
+    for (size_t i = 0; i < N; ++i) {
+        lanes[i] =
+            is_signed_in ? int64_t{in[i]} : int64_t{static_cast<std::make_unsigned_t<T>>(in[i])};
+    }
     bool overflow = false;
+    if constexpr (sizeof(A) == 4) {
+        // 16 bits by up to 63: what leaves 64 bits has left 32 before.
+        constexpr unsigned kFar = 47;
+        for (int64_t& lane : lanes) {
+            lane = amount < kFar ? lane << amount : lane << (kFar - 1);
+        }
+        saturate(lanes, 32, true, limit, overflow);
+        if (amount >= kFar && limit == Saturation::kWrap) {
+            lanes.fill(0);
+        }
+    } else {
+        for (int64_t& lane : lanes) {
+            lane = static_cast<int64_t>(static_cast<uint64_t>(lane) << amount);
+        }
+    }
     std::array<A, N> out;
     for (size_t i = 0; i < N; ++i) {
-        const int64_t lane =
-            is_signed_in ? int64_t{in[i]} : int64_t{static_cast<std::make_unsigned_t<T>>(in[i])};
-        if constexpr (sizeof(A) == 4) {
-            // 16 bits by up to 63: what leaves 64 bits has left 32 before.
-            const int64_t shifted = amount < 47 ? lane << amount
-                                    : lane < 0  ? INT64_MIN
-                                    : lane      ? INT64_MAX
-                                                : 0;
-            out[i] = static_cast<A>(amount < 47 || limit != Saturation::kWrap
-                                        ? saturate(shifted, 32, true, limit, overflow)
-                                        : 0);
-        } else {
-            out[i] = static_cast<A>(static_cast<uint64_t>(lane) << amount);
-        }
+        out[i] = static_cast<A>(lanes[i]);
     }
     set_status(p, Status::kUpsOverflow, overflow, status_cycle);
     return out;
@@ -129,33 +153,30 @@ void load_ups_finish(Pipeline& p, const Exec& e, LateData& data) {
 // values, shifts and signs come together.
 template <LateHandler Next>
 void load_finish_later(Pipeline& p, const Exec& e, LateData& data) {
-    p.load(data.address, data.cells.data(), 32);
-    p.later(e, 7, Next, data);
+    p.load(data.address, p.later(e, 7, Next).cells.data(), 32);
 }
 template <LateHandler Next>
 void load_then(Pipeline& p, const Exec& e) {
-    LateData data;
-    data.address = p.address(e);
-    p.later(e, e.operation->memory_cycle, load_finish_later<Next>, data);
+    const uint32_t address = p.address(e);
+    p.later(e, e.operation->memory_cycle, load_finish_later<Next>).address = address;
 }
 
 // ---- pack and unpack ----
 
 template <typename From, unsigned Bits>
 Cell pack(Pipeline& p, const Exec& e, int source, Sign sign) {
-    const auto in = read_lanes<From>(p, e, source);
-    const bool is_signed_out = is_signed(p, sign, Control::kPackSign);
-    const Saturation limit = saturation(p);
+    auto lanes = read_lanes<From>(p, e, source);
     bool overflow = false;  // no status bit
-    Cell out{};
-    for (size_t i = 0; i < in.size(); ++i) {
-        const auto lane =
-            static_cast<uint32_t>(saturate(in[i], Bits, is_signed_out, limit, overflow)) &
-            ((1U << Bits) - 1);
-        const size_t bit = i * Bits;
-        out.words[bit / 32] |= lane << bit % 32;
+    saturate(lanes, Bits, is_signed(p, sign, Control::kPackSign), saturation(p), overflow);
+    std::array<uint8_t, sizeof(Cell)> out;
+    for (size_t i = 0; i < out.size(); ++i) {
+        if constexpr (Bits == 4) {
+            out[i] = static_cast<uint8_t>((lanes[2 * i] & 0xF) | lanes[2 * i + 1] << 4);
+        } else {
+            out[i] = static_cast<uint8_t>(lanes[i]);
+        }
     }
-    return out;
+    return std::bit_cast<Cell>(out);
 }
 template <typename From, unsigned Bits, Sign S>
 void vpack(Pipeline& p, const Exec& e) {
@@ -169,14 +190,16 @@ void store_pack(Pipeline& p, const Exec& e) {
 
 template <unsigned Bits, typename To>
 Lanes<To, 2> unpack(const Pipeline& p, const Cell& in, Sign sign) {
-    const bool is_signed_in = is_signed(p, sign, Control::kUnpackSign);
+    const auto bytes = std::bit_cast<Lanes<uint8_t, 1>>(in);
     Lanes<To, 2> out;
     for (size_t i = 0; i < out.size(); ++i) {
-        const size_t bit = i * Bits;
-        const uint32_t lane = in.words[bit / 32] >> bit % 32 & ((1U << Bits) - 1);
-        constexpr unsigned kUnused = 32 - Bits;
-        out[i] = static_cast<To>(is_signed_in ? static_cast<int32_t>(lane << kUnused) >> kUnused
-                                              : static_cast<int32_t>(lane));
+        out[i] = static_cast<To>(Bits == 4 ? bytes[i / 2] >> 4 * (i % 2) & 0xF : bytes[i]);
+    }
+    if (is_signed(p, sign, Control::kUnpackSign)) {
+        constexpr To kTop = To{1} << (Bits - 1);
+        for (To& lane : out) {
+            lane = static_cast<To>((lane ^ kTop) - kTop);
+        }
     }
     return out;
 }
@@ -192,7 +215,7 @@ void unpack_register(Pipeline& p, const Exec& e, LateData& data) {
 }
 template <unsigned Bits, typename To, Sign S>
 void vunpack(Pipeline& p, const Exec& e) {
-    p.later(e, e.operands[1].read_cycle, unpack_register<Bits, To, S>, {});
+    p.later(e, e.operands[1].read_cycle, unpack_register<Bits, To, S>);
 }
 
 // ---- bf16 ----
@@ -213,10 +236,10 @@ void load_to_fp32(Pipeline& p, const Exec& e, LateData& data) {
 }
 Lanes<uint16_t, 1> narrow(Pipeline& p, const Exec& e, int source) {
     const auto in = read_lanes<uint32_t>(p, e, source);
-    const Rounding round = rounding(p);
+    const RoundingRule& when = rule(rounding(p));
     Lanes<uint16_t, 1> out;
     std::transform(in.begin(), in.end(), out.begin(),
-                   [&](uint32_t lane) { return bf16_of_fp32(lane, round); });
+                   [&](uint32_t lane) { return bf16_of_fp32(lane, when); });
     return out;
 }
 void to_bf16(Pipeline& p, const Exec& e) {

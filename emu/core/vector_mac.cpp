@@ -4,7 +4,9 @@
 // llvm-aie, clang/lib/Headers/aiev2_vmult.h. Products are made of the vectors read in the first
 // cycle; accumulators are read in the third.
 #include <algorithm>
+#include <cstring>
 
+#include "emu/core/dot_products.hpp"
 #include "emu/core/lanes.hpp"
 #include "emu/core/numeric.hpp"
 #include "emu/core/semantics.hpp"
@@ -14,6 +16,7 @@ namespace {
 
 // The configuration word.
 struct Word {
+    uint32_t bits;
     bool zero_first;  // the first accumulator counts as 0
     unsigned mode;    // accumulator, operand widths and variant: bits 7:1
     bool y_signed;
@@ -25,7 +28,8 @@ struct Word {
     unsigned complex;
 
     explicit Word(uint32_t w)
-        : zero_first(w & 1),
+        : bits(w),
+          zero_first(w & 1),
           mode(w >> 1 & 0x7F),
           y_signed(w >> 8 & 1),
           x_signed(w >> 9 & 1),
@@ -47,62 +51,78 @@ enum Signs : uint32_t { kNegateProduct = 1, kNegateFirst = 2, kNegateSecond = 4 
 using Narrow = Lanes<uint32_t, 4>;
 using Wide = Lanes<uint64_t, 4>;
 
-// An integer element of a vector: `Bits` wide, at position `i`.
-template <unsigned Bits>
-int64_t element(const Lanes<uint8_t, 2>& v, size_t i, bool sign) {
-    uint32_t raw = 0;
-    if constexpr (Bits == 4) {
-        raw = v[i / 2] >> 4 * (i % 2) & 0xF;
-    } else {
-        std::copy_n(&v[i * Bits / 8], Bits / 8, reinterpret_cast<uint8_t*>(&raw));
-    }
-    constexpr unsigned kUnused = 32 - Bits;
-    return sign ? static_cast<int32_t>(raw << kUnused) >> kUnused : int64_t{raw};
-}
+using Vector = Lanes<uint8_t, 2>;
 
-// All of a vector's elements at once.
-template <unsigned Bits, size_t N>
-std::array<int32_t, N> elements(const Lanes<uint8_t, 2>& v, bool sign) {
-    std::array<int32_t, N> out;
-    for (size_t i = 0; i < N; ++i) {
-        out[i] = static_cast<int32_t>(element<Bits>(v, i, sign));
+// A vector's first N elements of `Bits` bits.
+template <unsigned Bits, size_t N, typename To>
+std::array<To, N> elements(const Vector& v, bool sign) {
+    std::array<To, N> out;
+    if constexpr (Bits <= 8) {
+        for (size_t i = 0; i < N; ++i) {
+            out[i] = static_cast<To>(Bits == 4 ? v[i / 2] >> 4 * (i % 2) & 0xF : v[i]);
+        }
+        if (sign) {
+            constexpr To kTop = To{1} << (Bits - 1);
+            for (To& value : out) {
+                value = static_cast<To>((value ^ kTop) - kTop);
+            }
+        }
+    } else {
+        using Raw = std::conditional_t<Bits == 16, int16_t, int32_t>;
+        std::array<Raw, N> raw;
+        std::memcpy(raw.data(), v.data(), sizeof raw);
+        for (size_t i = 0; i < N; ++i) {
+            out[i] = sign ? static_cast<To>(raw[i])
+                          : static_cast<To>(static_cast<std::make_unsigned_t<Raw>>(raw[i]));
+        }
     }
     return out;
 }
 
-using Product = void (*)(const Lanes<uint8_t, 2>& x, const Lanes<uint8_t, 2>& y, const Word& word,
+using Product = void (*)(const Vector& x, const Vector& y, const Word& word,
                          std::array<Cell, 4>& out);
 
 // A (M x K) of X times B (K x N) of Y, all row-major from element 0; sums wrap at the lane's width.
 template <unsigned ABits, unsigned BBits, size_t M, size_t K, size_t N, typename Lane>
-void matrix(const Lanes<uint8_t, 2>& x, const Lanes<uint8_t, 2>& y, const Word& word,
-            std::array<Cell, 4>& out) {
-    const auto a = elements<ABits, M * K>(x, word.x_signed);
-    const auto b = elements<BBits, K * N>(y, word.y_signed);
+void matrix(const Vector& x, const Vector& y, const Word& word, std::array<Cell, 4>& out) {
+    using Signed = std::make_signed_t<Lane>;
+    const auto a = elements<ABits, M * K, Signed>(x, word.x_signed);
+    const auto b = elements<BBits, K * N, Signed>(y, word.y_signed);
     Lanes<Lane, 4> c{};
     static_assert(M * N <= std::tuple_size_v<decltype(c)>);
     for (size_t m = 0; m < M; ++m) {
         for (size_t k = 0; k < K; ++k) {
-            const auto left = static_cast<Lane>(static_cast<int64_t>(a[m * K + k]));
+            const auto left = static_cast<Lane>(a[m * K + k]);
             for (size_t n = 0; n < N; ++n) {
-                c[m * N + n] += left * static_cast<Lane>(static_cast<int64_t>(b[k * N + n]));
+                c[m * N + n] += left * static_cast<Lane>(b[k * N + n]);
             }
         }
     }
     out = std::bit_cast<std::array<Cell, 4>>(c);
 }
 
+// The same for the modes that kernels live in, 4 x K times K x 8 in lanes of 32 bits, where all
+// elements fit 16 bits: two products at once.
+template <unsigned ABits, unsigned BBits, size_t K>
+void matrix_of_16(const Vector& x, const Vector& y, const Word& word, std::array<Cell, 4>& out) {
+    if ((ABits == 16 && !word.x_signed) || (BBits == 16 && !word.y_signed)) {
+        return matrix<ABits, BBits, 4, K, 8, uint32_t>(x, y, word, out);
+    }
+    const auto a = elements<ABits, 4 * K, int16_t>(x, word.x_signed);
+    const auto b = elements<BBits, K * 8, int16_t>(y, word.y_signed);
+    multiply_4xK_Kx8<K>(a.data(), b.data(), reinterpret_cast<int32_t*>(out.data()));
+}
+
 // Lane i: the sum over t of a[i + t x L] b[i + t x L], L lanes.
 template <unsigned Bits, size_t L, size_t Terms, typename Lane>
-void elementwise(const Lanes<uint8_t, 2>& x, const Lanes<uint8_t, 2>& y, const Word& word,
-                 std::array<Cell, 4>& out) {
-    const auto a = elements<Bits, L * Terms>(x, word.x_signed);
-    const auto b = elements<Bits, L * Terms>(y, word.y_signed);
+void elementwise(const Vector& x, const Vector& y, const Word& word, std::array<Cell, 4>& out) {
+    using Signed = std::make_signed_t<Lane>;
+    const auto a = elements<Bits, L * Terms, Signed>(x, word.x_signed);
+    const auto b = elements<Bits, L * Terms, Signed>(y, word.y_signed);
     Lanes<Lane, 4> c{};
     for (size_t t = 0; t < Terms; ++t) {
         for (size_t i = 0; i < L; ++i) {
-            c[i] += static_cast<Lane>(static_cast<int64_t>(a[t * L + i])) *
-                    static_cast<Lane>(static_cast<int64_t>(b[t * L + i]));
+            c[i] += static_cast<Lane>(a[t * L + i]) * static_cast<Lane>(b[t * L + i]);
         }
     }
     out = std::bit_cast<std::array<Cell, 4>>(c);
@@ -113,10 +133,10 @@ struct Geometry {
     Product product;
 };
 constexpr Geometry kGeometries[] = {
-    {mode(0, 0, 0), matrix<8, 4, 4, 16, 8, uint32_t>},
-    {mode(0, 1, 0), matrix<8, 8, 4, 8, 8, uint32_t>},
-    {mode(0, 2, 0), matrix<16, 8, 4, 4, 8, uint32_t>},
-    {mode(0, 3, 0), matrix<16, 16, 4, 2, 8, uint32_t>},
+    {mode(0, 0, 0), matrix_of_16<8, 4, 16>},
+    {mode(0, 1, 0), matrix_of_16<8, 8, 8>},
+    {mode(0, 2, 0), matrix_of_16<16, 8, 4>},
+    {mode(0, 3, 0), matrix_of_16<16, 16, 2>},
     {mode(1, 2, 0), matrix<16, 8, 2, 8, 8, uint64_t>},
     {mode(1, 2, 1), matrix<16, 8, 4, 8, 4, uint64_t>},
     {mode(1, 3, 0), matrix<16, 16, 2, 4, 8, uint64_t>},
@@ -133,64 +153,78 @@ constexpr Geometry kGeometries[] = {
            ", complex mask " + std::to_string(word.complex));
 }
 
-Product find_product(Pipeline& p, const Word& word) {
+constexpr auto kProducts = [] {
+    std::array<Product, 128> products{};
     for (const Geometry& each : kGeometries) {
-        if (each.mode == word.mode && word.complex == 0) {
-            return each.product;
-        }
+        products[each.mode] = each.product;
     }
-    refuse(p, word);
+    return products;
+}();
+
+Product find_product(Pipeline& p, const Word& word) {
+    const Product product = kProducts[word.mode];
+    if (!product || word.complex) {
+        refuse(p, word);
+    }
+    return product;
 }
 
-// sum += sign x (value << shift), lane by lane; lanes wrap.
+// sum = +-sum +- (value << shift), lane by lane; lanes wrap.
 template <typename Lane>
-void add(std::array<Cell, 4>& sum, const std::array<Cell, 4>& value, bool negate, unsigned shift) {
-    auto total = std::bit_cast<Lanes<Lane, 4>>(sum);
-    const auto term = std::bit_cast<Lanes<Lane, 4>>(value);
-    for (size_t i = 0; i < total.size(); ++i) {
-        const Lane lane = term[i] << shift;
-        total[i] += negate ? Lane{0} - lane : lane;
+void add(Cell* sum, bool negate_sum, const Cell* value, bool negate, unsigned shift) {
+    Lanes<Lane, 4> total;
+    Lanes<Lane, 4> term;
+    std::memcpy(total.data(), sum, sizeof total);
+    std::memcpy(term.data(), value, sizeof term);
+    if (!negate_sum && !negate && shift == 0) {
+        for (size_t i = 0; i < total.size(); ++i) {
+            total[i] += term[i];
+        }
+    } else {
+        for (size_t i = 0; i < total.size(); ++i) {
+            const Lane lane = term[i] << shift;
+            total[i] =
+                (negate_sum ? Lane{0} - total[i] : total[i]) + (negate ? Lane{0} - lane : lane);
+        }
     }
-    sum = std::bit_cast<std::array<Cell, 4>>(total);
+    std::memcpy(sum, total.data(), sizeof total);
 }
-void add_lanes(bool wide, std::array<Cell, 4>& sum, const std::array<Cell, 4>& value, bool negate,
+void add_lanes(bool wide, Cell* sum, bool negate_sum, const Cell* value, bool negate,
                unsigned shift = 0) {
-    wide ? add<uint64_t>(sum, value, negate, shift) : add<uint32_t>(sum, value, negate, shift);
+    wide ? add<uint64_t>(sum, negate_sum, value, negate, shift)
+         : add<uint32_t>(sum, negate_sum, value, negate, shift);
 }
+constexpr std::array<Cell, 4> kZero{};
 
 // Operands: destination, accumulators (Count of them), X, Y, word.
 template <int Count>
 void finish_multiply(Pipeline& p, const Exec& e, LateData& data) {
     const Word word(data.word);
+    const bool negate = word.negate_product != bool(e.parameter & kNegateProduct);
     std::array<Cell, 4> accumulator;
-    if constexpr (Count >= 1) {
-        if (!word.zero_first) {
-            p.read_cells(e, 1, accumulator.data());
-            add_lanes(word.wide(), data.cells, accumulator,
-                      word.negate_first != bool(e.parameter & kNegateFirst),
-                      word.shift_first ? 16 : 0);
-        }
+    Cell* sum = p.write_cells(e, 0);
+    std::copy(data.cells.begin(), data.cells.end(), sum);
+    if (Count >= 1 && !word.zero_first) {
+        p.read_cells(e, 1, accumulator.data());
+        add_lanes(word.wide(), sum, negate, accumulator.data(),
+                  word.negate_first != bool(e.parameter & kNegateFirst), word.shift_first ? 16 : 0);
+    } else if (negate) {
+        add_lanes(word.wide(), sum, true, kZero.data(), false);
     }
     if constexpr (Count >= 2) {
         p.read_cells(e, 2, accumulator.data());
-        add_lanes(word.wide(), data.cells, accumulator,
+        add_lanes(word.wide(), sum, false, accumulator.data(),
                   word.negate_second != bool(e.parameter & kNegateSecond));
     }
-    p.write_cells(e, 0, data.cells.data());
 }
 template <int Count>
 void multiply(Pipeline& p, const Exec& e) {
     constexpr int kX = 1 + Count;
-    LateData data;
-    data.word = p.read(e, kX + 2);
-    const Word word(data.word);
-    std::array<Cell, 4> product;
-    find_product(p, word)(read_lanes<uint8_t>(p, e, kX), read_lanes<uint8_t>(p, e, kX + 1), word,
-                          product);
-    data.cells = {};
-    add_lanes(word.wide(), data.cells, product,
-              word.negate_product != bool(e.parameter & kNegateProduct));
-    p.later(e, 3, finish_multiply<Count>, data);
+    const Word word(p.read(e, kX + 2));
+    const Product product = find_product(p, word);
+    LateData& data = p.later(e, 3, finish_multiply<Count>);
+    data.word = word.bits;
+    product(read_lanes<uint8_t>(p, e, kX), read_lanes<uint8_t>(p, e, kX + 1), word, data.cells);
 }
 
 // ---- bf16: 16 lanes of fp32 in half an accumulator ----
@@ -253,16 +287,15 @@ void finish_multiply_bf16(Pipeline& p, const Exec& e, LateData& data) {
 template <int Count>
 void multiply_bf16(Pipeline& p, const Exec& e) {
     constexpr int kX = 1 + Count;
-    LateData data;
-    data.word = p.read(e, kX + 2);
-    const Word word(data.word);
+    const Word word(p.read(e, kX + 2));
     if ((word.mode != kBf16Matrix && word.mode != kBf16Elementwise) || word.shift_first ||
         word.complex) {
         refuse(p, word);
     }
+    LateData& data = p.later(e, 3, finish_multiply_bf16<Count>);
+    data.word = word.bits;
     p.read_cells(e, kX, data.cells.data());
     p.read_cells(e, kX + 1, data.cells.data() + 2);
-    p.later(e, 3, finish_multiply_bf16<Count>, data);
 }
 
 // ---- accumulators alone ----
@@ -279,25 +312,24 @@ void check_add_word(Pipeline& p, uint32_t bits) {
 template <int Count>
 void finish_add(Pipeline& p, const Exec& e, LateData& data) {
     const Word word(data.word);
-    std::array<Cell, 4> sum{};
     std::array<Cell, 4> accumulator;
+    Cell* sum = p.write_cells(e, 0);
+    std::copy(kZero.begin(), kZero.end(), sum);
     if (!word.zero_first) {
         p.read_cells(e, 1, accumulator.data());
-        add_lanes(word.wide(), sum, accumulator, e.parameter & kNegateFirst,
+        add_lanes(word.wide(), sum, false, accumulator.data(), e.parameter & kNegateFirst,
                   word.shift_first ? 16 : 0);
     }
     if constexpr (Count == 2) {
         p.read_cells(e, 2, accumulator.data());
-        add_lanes(word.wide(), sum, accumulator, e.parameter & kNegateSecond);
+        add_lanes(word.wide(), sum, false, accumulator.data(), e.parameter & kNegateSecond);
     }
-    p.write_cells(e, 0, sum.data());
 }
 template <int Count>
 void accumulate(Pipeline& p, const Exec& e) {
-    LateData data;
-    data.word = p.read(e, 1 + Count);
-    check_add_word(p, data.word);
-    p.later(e, 3, finish_add<Count>, data);
+    const uint32_t word = p.read(e, 1 + Count);
+    check_add_word(p, word);
+    p.later(e, 3, finish_add<Count>).word = word;
 }
 
 // fp32: one rounding; what would be denormal becomes zero of that sign.
@@ -325,22 +357,19 @@ void finish_add_fp32(Pipeline& p, const Exec& e, LateData& data) {
 }
 template <int Count>
 void accumulate_fp32(Pipeline& p, const Exec& e) {
-    LateData data;
-    data.word = p.read(e, 1 + Count);
-    check_add_word(p, data.word & ~0x1CU);
-    p.later(e, 3, finish_add_fp32<Count>, data);
+    const uint32_t word = p.read(e, 1 + Count);
+    check_add_word(p, word & ~0x1CU);
+    p.later(e, 3, finish_add_fp32<Count>).word = word;
 }
 
-void finish_move(Pipeline& p, const Exec& e, LateData& data) {
-    p.read_cells(e, 1, data.cells.data());
-    p.write_cells(e, 0, data.cells.data());
+void finish_move(Pipeline& p, const Exec& e, LateData&) {
+    p.read_cells(e, 1, p.write_cells(e, 0));
 }
 void move_late(Pipeline& p, const Exec& e) {
-    p.later(e, e.operands[1].read_cycle, finish_move, {});
+    p.later(e, e.operands[1].read_cycle, finish_move);
 }
 void clear(Pipeline& p, const Exec& e) {
-    const std::array<Cell, 4> zero{};
-    p.write_cells(e, 0, zero.data());
+    p.write_cells(e, 0, kZero.data());
 }
 
 // Dense forms; sparse ones have no row and trap.
