@@ -18,14 +18,13 @@ using Lanes = std::array<T, Cells * 32 / sizeof(T)>;
 template <typename T, size_t Cells = 2>
 Lanes<T, Cells> read_lanes(const Pipeline& p, const Exec& e, int operand) {
     std::array<Cell, Cells> cells;
-    p.read_cells(e, operand, cells.data());
+    p.read_cells<Cells>(e, operand, cells.data());
     return std::bit_cast<Lanes<T, Cells>>(cells);
 }
 
 template <typename T, size_t N>
 void write_lanes(Pipeline& p, const Exec& e, int operand, const std::array<T, N>& lanes) {
-    const auto cells = std::bit_cast<std::array<Cell, N * sizeof(T) / sizeof(Cell)>>(lanes);
-    p.write_cells(e, operand, cells.data());
+    p.write_cells(e, operand, std::bit_cast<std::array<Cell, N * sizeof(T) / sizeof(Cell)>>(lanes));
 }
 
 /// Lanes that a late step carries.

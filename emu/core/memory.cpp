@@ -21,9 +21,9 @@ void finish_vector(Pipeline& p, const Exec& e, LateData& data) {
     p.load(data.address, p.write_cells(e, 0), kVector);
 }
 void finish_vector_128(Pipeline& p, const Exec& e, LateData& data) {
-    Cell cell{};
+    Cell& cell = *p.write_cells(e, 0);
+    cell = {};
     p.load(data.address, &cell, kVector128);
-    p.write_cells(e, 0, &cell);
 }
 void finish_mask(Pipeline& p, const Exec& e, LateData& data) {
     std::array<uint64_t, 2> halves;
@@ -31,7 +31,7 @@ void finish_mask(Pipeline& p, const Exec& e, LateData& data) {
     std::array<Cell, 2> cells{};
     std::memcpy(&cells[0], &halves[0], 8);
     std::memcpy(&cells[1], &halves[1], 8);
-    p.write_cells(e, 0, cells.data());
+    p.write_cells(e, 0, cells);
 }
 void finish_scalar(Pipeline& p, const Exec& e, LateData& data) {
     const unsigned size = e.parameter & kSizeMask;
@@ -64,14 +64,14 @@ void store_with(Pipeline& p, const Exec& e) {
     const uint32_t address = p.address(e);
     LateData& data = p.later(e, e.operation->memory_cycle, finish_store<Size>);
     data.address = address;
-    p.read_cells(e, 0, data.cells.data());
+    p.read_cells<1>(e, 0, data.cells.data());
 }
 void store_mask(Pipeline& p, const Exec& e) {
     const uint32_t address = p.address(e);
     LateData& data = p.later(e, e.operation->memory_cycle, finish_store<16>);
     data.address = address;
     std::array<Cell, 2> halves;
-    p.read_cells(e, 0, halves.data());
+    p.read_cells<2>(e, 0, halves.data());
     std::memcpy(&data.cells[0].words[0], &halves[0], 8);
     std::memcpy(&data.cells[0].words[2], &halves[1], 8);
 }

@@ -298,7 +298,19 @@ void Pipeline::step(const Decoded& bundle) {
         state.set_scalar(write.atom, write.value);
     }
     for (const CellWrite& write : cycle.cells) {
-        std::copy_n(write.cells.begin(), write.count, state.cells(write.atom));
+        // Told apart for straight code.
+        Cell* to = state.cells(write.atom);
+        switch (write.count) {
+            case 1:
+                *to = write.cells[0];
+                break;
+            case 2:
+                std::copy_n(write.cells.begin(), 2, to);
+                break;
+            default:
+                std::copy_n(write.cells.begin(), 4, to);
+                break;
+        }
     }
     cycle.scalars.clear();
     cycle.cells.clear();

@@ -94,12 +94,24 @@ class Pipeline {
         in(write_cycle).scalars.push() = {atom, value};
     }
 
-    /// Copies an operand's cells as they are in this cycle, with what is bypassed to it.
+    /// Copies an operand's N cells as they are in this cycle, with what is bypassed to it.
+    template <unsigned N>
     void read_cells(const Exec& exec, int operand, Cell* to) const {
         const OperandRef& ref = exec.operands[static_cast<size_t>(operand)];
-        std::copy_n(state.cells(ref.atom), ref.cells, to);
+        std::copy_n(state.cells(ref.atom), N, to);
         if (ref.read_bypass != isa::Bypass::kNone) {
             take_bypassed(ref, to);
+        }
+    }
+    /// The same for an operand of 1, 2 or 4 cells.
+    void read_cells(const Exec& exec, int operand, Cell* to) const {
+        switch (exec.operands[static_cast<size_t>(operand)].cells) {
+            case 1:
+                return read_cells<1>(exec, operand, to);
+            case 2:
+                return read_cells<2>(exec, operand, to);
+            default:
+                return read_cells<4>(exec, operand, to);
         }
     }
     /// What the operand's register will hold: `count` cells from the cycle in which the operation
@@ -112,9 +124,9 @@ class Pipeline {
         write.bypass = ref.write_bypass;
         return write.cells.data();
     }
-    void write_cells(const Exec& exec, int operand, const Cell* from) {
-        std::copy_n(from, exec.operands[static_cast<size_t>(operand)].cells,
-                    write_cells(exec, operand));
+    template <size_t N>
+    void write_cells(const Exec& exec, int operand, const std::array<Cell, N>& cells) {
+        std::copy_n(cells.data(), N, write_cells(exec, operand));
     }
 
     /// Runs `handler` in cycle `cycle` of the instruction, counted from issue. The Exec must be
@@ -199,8 +211,9 @@ class Pipeline {
     class Queue {
       public:
         T& push() {
-            if (count_ == room_.size()) {
-                room_.resize(2 * count_ + 2);
+            if (count_ == capacity_) {
+                capacity_ = 2 * count_ + 2;
+                room_.resize(capacity_);
             }
             return room_[count_++];
         }
@@ -213,6 +226,7 @@ class Pipeline {
       private:
         std::vector<T> room_;
         size_t count_ = 0;
+        size_t capacity_ = 0;
     };
     struct Cycle {
         Queue<ScalarWrite> scalars;

@@ -208,13 +208,11 @@ void push_high(Pipeline& p, const Exec& e) {
 // ---- moves ----
 
 void move_cells(Pipeline& p, const Exec& e) {
-    std::array<Cell, 4> cells;
-    p.read_cells(e, 1, cells.data());
-    p.write_cells(e, 0, cells.data());
+    p.read_cells(e, 1, p.write_cells(e, 0));
 }
 // 256 bits between accumulators, vectors and masks; a mask is the low 128 bits.
 void move_quarter(Pipeline& p, const Exec& e) {
-    std::array<Cell, 2> in{};
+    std::array<Cell, 4> in{};
     p.read_cells(e, 1, in.data());
     if (e.operands[1].cells == 2) {
         std::copy_n(in[1].words.begin(), 2, in[0].words.begin() + 2);
@@ -224,7 +222,7 @@ void move_quarter(Pipeline& p, const Exec& e) {
         in[1] = {};
         std::copy_n(in[0].words.begin() + 2, 2, in[1].words.begin());
     }
-    p.write_cells(e, 0, in.data());
+    std::copy_n(in.begin(), e.operands[0].cells, p.write_cells(e, 0));
 }
 
 #define XDNA_WIDTHS(row, ...)                                                                   \

@@ -180,8 +180,7 @@ Cell pack(Pipeline& p, const Exec& e, int source, Sign sign) {
 }
 template <typename From, unsigned Bits, Sign S>
 void vpack(Pipeline& p, const Exec& e) {
-    const Cell out = pack<From, Bits>(p, e, 1, S);
-    p.write_cells(e, 0, &out);
+    *p.write_cells(e, 0) = pack<From, Bits>(p, e, 1, S);
 }
 template <typename From, unsigned Bits, Sign S>
 void store_pack(Pipeline& p, const Exec& e) {
@@ -210,7 +209,7 @@ void finish_unpack(Pipeline& p, const Exec& e, LateData& data) {
 // The register form reads its source late, as the load form gets its data.
 template <unsigned Bits, typename To, Sign S>
 void unpack_register(Pipeline& p, const Exec& e, LateData& data) {
-    p.read_cells(e, 1, data.cells.data());
+    p.read_cells<1>(e, 1, data.cells.data());
     finish_unpack<Bits, To, S>(p, e, data);
 }
 template <unsigned Bits, typename To, Sign S>
@@ -228,7 +227,7 @@ Lanes<uint32_t, 2> widen(const Cell& cell) {
 }
 void to_fp32(Pipeline& p, const Exec& e) {
     Cell in;
-    p.read_cells(e, 1, &in);
+    p.read_cells<1>(e, 1, &in);
     write_lanes(p, e, 0, widen(in));
 }
 void load_to_fp32(Pipeline& p, const Exec& e, LateData& data) {

@@ -205,14 +205,14 @@ void finish_multiply(Pipeline& p, const Exec& e, LateData& data) {
     Cell* sum = p.write_cells(e, 0);
     std::copy(data.cells.begin(), data.cells.end(), sum);
     if (Count >= 1 && !word.zero_first) {
-        p.read_cells(e, 1, accumulator.data());
+        p.read_cells<4>(e, 1, accumulator.data());
         add_lanes(word.wide(), sum, negate, accumulator.data(),
                   word.negate_first != bool(e.parameter & kNegateFirst), word.shift_first ? 16 : 0);
     } else if (negate) {
         add_lanes(word.wide(), sum, true, kZero.data(), false);
     }
     if constexpr (Count >= 2) {
-        p.read_cells(e, 2, accumulator.data());
+        p.read_cells<4>(e, 2, accumulator.data());
         add_lanes(word.wide(), sum, false, accumulator.data(),
                   word.negate_second != bool(e.parameter & kNegateSecond));
     }
@@ -294,8 +294,8 @@ void multiply_bf16(Pipeline& p, const Exec& e) {
     }
     LateData& data = p.later(e, 3, finish_multiply_bf16<Count>);
     data.word = word.bits;
-    p.read_cells(e, kX, data.cells.data());
-    p.read_cells(e, kX + 1, data.cells.data() + 2);
+    p.read_cells<2>(e, kX, data.cells.data());
+    p.read_cells<2>(e, kX + 1, data.cells.data() + 2);
 }
 
 // ---- accumulators alone ----
@@ -316,12 +316,12 @@ void finish_add(Pipeline& p, const Exec& e, LateData& data) {
     Cell* sum = p.write_cells(e, 0);
     std::copy(kZero.begin(), kZero.end(), sum);
     if (!word.zero_first) {
-        p.read_cells(e, 1, accumulator.data());
+        p.read_cells<4>(e, 1, accumulator.data());
         add_lanes(word.wide(), sum, false, accumulator.data(), e.parameter & kNegateFirst,
                   word.shift_first ? 16 : 0);
     }
     if constexpr (Count == 2) {
-        p.read_cells(e, 2, accumulator.data());
+        p.read_cells<4>(e, 2, accumulator.data());
         add_lanes(word.wide(), sum, false, accumulator.data(), e.parameter & kNegateSecond);
     }
 }
@@ -369,7 +369,8 @@ void move_late(Pipeline& p, const Exec& e) {
     p.later(e, e.operands[1].read_cycle, finish_move);
 }
 void clear(Pipeline& p, const Exec& e) {
-    p.write_cells(e, 0, kZero.data());
+    Cell* to = p.write_cells(e, 0);
+    std::fill_n(to, e.operands[0].cells, Cell{});
 }
 
 // Dense forms; sparse ones have no row and trap.

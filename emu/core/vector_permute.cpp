@@ -132,7 +132,7 @@ void finish_look_up(Pipeline& p, const Exec& e, LateData& data) {
     write_lanes(p, e, 0, std::bit_cast<std::array<uint64_t, 4>>(out));
 }
 void look_up(Pipeline& p, const Exec& e) {
-    p.read_cells(e, 1, p.later(e, e.operation->memory_cycle, finish_look_up).cells.data());
+    p.read_cells<1>(e, 1, p.later(e, e.operation->memory_cycle, finish_look_up).cells.data());
 }
 
 constexpr Semantics kRows[] = {
