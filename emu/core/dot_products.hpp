@@ -1,6 +1,7 @@
-// The inner loop of the simulator: the small matrix product that the multiplier makes every cycle.
+// The inner loops of the simulator: what the multiplier makes every cycle.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -50,5 +51,26 @@ void multiply_4xK_Kx8(const int16_t* a, const int16_t* b, int32_t* c) {
     }
 #endif
 }
+
+/// 16 sums, lane by lane, of bf16 products and fp32 accumulators.
+struct Bf16Sums {
+    static constexpr size_t kLanes = 16;
+    using Products = std::array<std::array<uint16_t, kLanes>, 8>;
+
+    size_t terms = 0;  ///< products of each sum, up to 8
+    Products a;
+    Products b;
+    bool negate = false;      ///< the products
+    size_t accumulators = 0;  ///< up to 2
+    std::array<std::array<uint32_t, kLanes>, 2> accumulator;
+};
+
+/// The sums as the multiplier rounds them: terms aligned to the largest exponent with 23 fraction
+/// bits, each rounded to nearest, added exactly, rounded once. Zero and denormal bf16 count as
+/// zero. Infinities and NaNs are summed like numbers with exponent 255; a sum with a NaN among its
+/// terms gets exponent 255 and its lowest fraction bit set, with the fraction of the sum, or 0
+/// where that overflowed. Fitted to 864 lanes captured on a Phoenix, all of which it reproduces
+/// (tests/data/silicon, vec_mac_bf16_ovf); what is open is in docs/silicon-questions.md.
+void sum_bf16(const Bf16Sums& sums, uint32_t* out);
 
 }  // namespace xdna::emu::core

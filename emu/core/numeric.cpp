@@ -10,7 +10,6 @@ namespace xdna::emu::core {
 namespace {
 
 constexpr uint32_t kPositiveInfinity = 0x7F800000;
-constexpr uint32_t kNan = 0x7F800001;  // what the multiplier makes (captured on Phoenix)
 constexpr uint32_t kSignBit = 0x80000000;
 
 // The number above floor: whether to round up, by what is cut off (0 exact, 1 below, 2 at, 3 above
@@ -23,70 +22,11 @@ bool rounds_up(const RoundingRule& when, bool negative, bool odd, int cut) {
     return cut && by_sign;
 }
 
-// magnitude / 2^shift, to nearest, ties to even.
-uint64_t shift_nearest(uint64_t magnitude, unsigned shift) {
-    if (shift == 0) {
-        return magnitude;
-    }
-    if (shift > 63) {
-        return 0;
-    }
-    const uint64_t whole = magnitude >> shift;
-    const uint64_t rest = magnitude & ((1ULL << shift) - 1);
-    const uint64_t half = 1ULL << (shift - 1);
-    return whole + (rest > half || (rest == half && whole & 1));
-}
-
-// A term of a sum: sign, biased exponent, significand with 23 fraction bits.
-struct Term {
-    bool negative;
-    int exponent;
-    uint64_t significand;
-};
-
 bool is_infinite_or_nan(uint32_t fp32) {
     return (fp32 & kPositiveInfinity) == kPositiveInfinity;
 }
 bool is_nan(uint32_t fp32) {
     return is_infinite_or_nan(fp32) && fp32 << 9;
-}
-
-uint32_t round_sum(std::span<const Term> terms) {
-    int largest = std::numeric_limits<int>::min();
-    for (const Term& term : terms) {
-        largest = std::max(largest, term.exponent);
-    }
-    int64_t sum = 0;
-    for (const Term& term : terms) {
-        const auto aligned = static_cast<int64_t>(
-            shift_nearest(term.significand, static_cast<unsigned>(largest - term.exponent)));
-        sum += term.negative ? -aligned : aligned;
-    }
-    if (sum == 0) {
-        return 0;
-    }
-    const bool negative = sum < 0;
-    auto magnitude = static_cast<uint64_t>(negative ? -sum : sum);
-    int top = 63 - std::countl_zero(magnitude);
-    if (top > 23) {
-        magnitude = shift_nearest(magnitude, static_cast<unsigned>(top - 23));
-        if (magnitude >> 24) {
-            magnitude >>= 1;
-            ++top;
-        }
-    } else {
-        magnitude <<= 23 - top;
-    }
-    const int exponent = largest + top - 23;
-    const uint32_t sign = negative ? kSignBit : 0;
-    if (exponent >= 255) {
-        return sign | kPositiveInfinity;
-    }
-    if (exponent <= 0) {
-        return sign;
-    }
-    return sign | static_cast<uint32_t>(exponent) << 23 |
-           (static_cast<uint32_t>(magnitude) & 0x7FFFFF);
 }
 
 }  // namespace
@@ -146,49 +86,6 @@ int32_t floor_bf16(uint16_t value, int shift) {
     }
     const double scaled = std::floor(std::ldexp(double{std::bit_cast<float>(bits)}, shift));
     return static_cast<int32_t>(std::clamp(scaled, -2147483648.0, 2147483647.0));
-}
-
-uint32_t dot_bf16(std::span<const uint16_t> a, std::span<const uint16_t> b, bool negate,
-                  std::span<const uint32_t> accumulators) {
-    std::array<Term, 20> terms;
-    size_t count = 0;
-    bool nan = false;
-    bool infinite[2] = {};  // by sign
-    for (size_t i = 0; i < a.size(); ++i) {
-        const int ea = a[i] >> 7 & 0xFF;
-        const int eb = b[i] >> 7 & 0xFF;
-        const bool negative = ((a[i] ^ b[i]) >> 15 & 1) != negate;
-        if (ea == 0xFF || eb == 0xFF) {
-            nan |= (ea == 0xFF && a[i] & 0x7F) || (eb == 0xFF && b[i] & 0x7F) || ea == 0 || eb == 0;
-            infinite[negative] = true;
-            continue;
-        }
-        if (ea == 0 || eb == 0) {
-            continue;
-        }
-        // 8 x 8 bits with 14 fraction bits.
-        const uint64_t product = ((a[i] & 0x7FULL) | 0x80) * ((b[i] & 0x7FULL) | 0x80);
-        terms[count++] = {negative, ea + eb - 127, product << 9};
-    }
-    for (const uint32_t accumulator : accumulators) {
-        const bool negative = accumulator & kSignBit;
-        const int exponent = accumulator >> 23 & 0xFF;
-        const uint32_t fraction = accumulator & 0x7FFFFF;
-        if (exponent == 0xFF) {
-            nan |= fraction != 0;
-            infinite[negative] = true;
-        } else if (exponent || fraction) {
-            terms[count++] = {negative, std::max(exponent, 1),
-                              exponent ? fraction | 0x800000ULL : fraction};
-        }
-    }
-    if (nan || (infinite[0] && infinite[1])) {
-        return kNan;
-    }
-    if (infinite[0] || infinite[1]) {
-        return infinite[1] ? kSignBit | kPositiveInfinity : kPositiveInfinity;
-    }
-    return count ? round_sum({terms.data(), count}) : 0;
 }
 
 }  // namespace xdna::emu::core

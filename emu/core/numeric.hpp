@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <type_traits>
 
 namespace xdna::emu::core {
@@ -119,11 +118,5 @@ constexpr uint32_t fp32_of_bf16(uint16_t value) {
 
 /// floor(value x 2^shift) as int32, saturated; NaN gives 0.
 int32_t floor_bf16(uint16_t value, int shift);
-
-/// The fp32 of a dot product of bf16 pairs plus accumulators, as the multiplier computes it: terms
-/// aligned to the largest exponent with 23 fraction bits, added exactly, rounded once. Zero and
-/// denormal bf16 count as zero. `negate` flips every product.
-uint32_t dot_bf16(std::span<const uint16_t> a, std::span<const uint16_t> b, bool negate,
-                  std::span<const uint32_t> accumulators);
 
 }  // namespace xdna::emu::core

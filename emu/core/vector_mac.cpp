@@ -233,8 +233,13 @@ void multiply(Pipeline& p, const Exec& e) {
 constexpr unsigned kBf16Matrix = mode(2, 3, 0);
 constexpr unsigned kBf16Elementwise = mode(2, 3, 1);
 
-uint32_t flip_sign(uint32_t value, bool flip) {
-    return flip ? value ^ 0x80000000 : value;
+// Takes an operand into the sums, negated or not.
+void add_accumulator(const Pipeline& p, const Exec& e, int operand, bool negate, Bf16Sums& sums) {
+    auto& lanes = sums.accumulator[sums.accumulators++];
+    lanes = read_lanes<uint32_t, 2>(p, e, operand);
+    for (uint32_t& lane : lanes) {
+        lane ^= uint32_t{negate} << 31;
+    }
 }
 
 template <int Count>
@@ -242,47 +247,30 @@ void finish_multiply_bf16(Pipeline& p, const Exec& e, LateData& data) {
     const Word word(data.word);
     const auto x = carried_lanes<uint16_t, 2>(data, 0);
     const auto y = carried_lanes<uint16_t, 2>(data, 2);
-    const bool negate = word.negate_product != bool(e.parameter & kNegateProduct);
-    Lanes<uint32_t, 2> first{};
-    Lanes<uint32_t, 2> second{};
-    if constexpr (Count >= 1) {
-        first = read_lanes<uint32_t>(p, e, 1);
+    Bf16Sums sums;
+    sums.negate = word.negate_product != bool(e.parameter & kNegateProduct);
+    if (word.mode == kBf16Matrix) {
+        sums.terms = 8;
+        for (size_t k = 0; k < sums.terms; ++k) {
+            for (size_t m = 0; m < 4; ++m) {
+                std::fill_n(&sums.a[k][4 * m], 4, x[8 * m + k]);
+                std::copy_n(&y[4 * k], 4, &sums.b[k][4 * m]);
+            }
+        }
+    } else {
+        sums.terms = 2;
+        for (size_t k = 0; k < sums.terms; ++k) {
+            std::copy_n(&x[16 * k], 16, sums.a[k].begin());
+            std::copy_n(&y[16 * k], 16, sums.b[k].begin());
+        }
+    }
+    if (Count >= 1 && !word.zero_first) {
+        add_accumulator(p, e, 1, word.negate_first != bool(e.parameter & kNegateFirst), sums);
     }
     if constexpr (Count >= 2) {
-        second = read_lanes<uint32_t>(p, e, 2);
+        add_accumulator(p, e, 2, word.negate_second != bool(e.parameter & kNegateSecond), sums);
     }
-    Lanes<uint32_t, 2> out;
-    for (size_t lane = 0; lane < out.size(); ++lane) {
-        std::array<uint16_t, 8> a;
-        std::array<uint16_t, 8> b;
-        size_t terms;
-        if (word.mode == kBf16Matrix) {
-            terms = 8;
-            for (size_t k = 0; k < terms; ++k) {
-                a[k] = x[lane / 4 * 8 + k];
-                b[k] = y[k * 4 + lane % 4];
-            }
-        } else {
-            terms = 2;
-            for (size_t k = 0; k < terms; ++k) {
-                a[k] = x[lane + 16 * k];
-                b[k] = y[lane + 16 * k];
-            }
-        }
-        std::array<uint32_t, 2> accumulators;
-        size_t count = 0;
-        if (Count >= 1 && !word.zero_first) {
-            accumulators[count++] =
-                flip_sign(first[lane], word.negate_first != bool(e.parameter & kNegateFirst));
-        }
-        if (Count >= 2) {
-            accumulators[count++] =
-                flip_sign(second[lane], word.negate_second != bool(e.parameter & kNegateSecond));
-        }
-        out[lane] =
-            dot_bf16({a.data(), terms}, {b.data(), terms}, negate, {accumulators.data(), count});
-    }
-    write_lanes(p, e, 0, out);
+    sum_bf16(sums, p.write_cells(e, 0)->words.data());
 }
 template <int Count>
 void multiply_bf16(Pipeline& p, const Exec& e) {
@@ -336,24 +324,14 @@ void accumulate(Pipeline& p, const Exec& e) {
 template <int Count>
 void finish_add_fp32(Pipeline& p, const Exec& e, LateData& data) {
     const Word word(data.word);
-    const auto first = read_lanes<uint32_t>(p, e, 1);
-    Lanes<uint32_t, 2> second{};
+    Bf16Sums sums;
+    if (!word.zero_first) {
+        add_accumulator(p, e, 1, e.parameter & kNegateFirst, sums);
+    }
     if constexpr (Count == 2) {
-        second = read_lanes<uint32_t>(p, e, 2);
+        add_accumulator(p, e, 2, e.parameter & kNegateSecond, sums);
     }
-    Lanes<uint32_t, 2> out;
-    for (size_t i = 0; i < out.size(); ++i) {
-        std::array<uint32_t, 2> terms;
-        size_t count = 0;
-        if (!word.zero_first) {
-            terms[count++] = flip_sign(first[i], e.parameter & kNegateFirst);
-        }
-        if (Count == 2) {
-            terms[count++] = flip_sign(second[i], e.parameter & kNegateSecond);
-        }
-        out[i] = dot_bf16({}, {}, false, {terms.data(), count});
-    }
-    write_lanes(p, e, 0, out);
+    sum_bf16(sums, p.write_cells(e, 0)->words.data());
 }
 template <int Count>
 void accumulate_fp32(Pipeline& p, const Exec& e) {
