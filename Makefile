@@ -115,11 +115,12 @@ bench/count_instructions.libs := xdna image support
 bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
-CHECKS := format install uapi-coverage programs probe
+CHECKS := format install uapi-coverage programs probe xdna-run
 format.command        := scripts/check-format
 install.command       := scripts/check-install
 uapi-coverage.command  = scripts/check-uapi-coverage --suite $(BUILD)/tests/conformance
 programs.command       = tests/door/programs $(BUILD)/bin/xdna-emu
+xdna-run.command       = tests/kernels/xdna-run $(BUILD)/bin/xdna-emu $(BUILD)/bin/xdna-run $(BUILD)/kernels
 probe.command          = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/xdna-emu
 
 # --- fuzz targets: tests/fuzz/<name>.cpp, further sources, libraries in link order ----------------

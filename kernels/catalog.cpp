@@ -1,11 +1,17 @@
 #include "kernels/catalog.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "kernels/matmul/matmul.hpp"
 #include "kernels/passthrough/kernels.hpp"
 
 namespace xdna::kernels {
+
+void Kernel::adopt(Shape&, std::string_view name, const std::vector<uint64_t>&) const {
+    throw std::invalid_argument(std::string(this->name()) + " takes no tensor for its " +
+                                std::string(name) + ", only bytes");
+}
 
 std::span<const Kernel* const> catalog() {
     static const Kernel* const kernels[] = {&passthrough(), &transpose(), &broadcast(), &join(),

@@ -22,6 +22,15 @@ struct Shape {
     uint64_t k = 0;
 };
 
+/// The members by name, as manifests have them.
+struct ShapeMember {
+    const char* name;
+    uint64_t Shape::*member;
+};
+inline constexpr ShapeMember kShapeMembers[] = {
+    {"bytes", &Shape::bytes}, {"rows", &Shape::rows}, {"columns", &Shape::columns},
+    {"m", &Shape::m},         {"n", &Shape::n},       {"k", &Shape::k}};
+
 struct Argument {
     std::string name;
     uint64_t bytes = 0;  ///< of the device's buffer
@@ -46,6 +55,11 @@ class Kernel {
     virtual std::string_view summary() const = 0;
     /// Members of Shape that command() reads: "bytes", or "rows x columns of 32-bit words".
     virtual std::string_view shape_help() const = 0;
+
+    /// Takes over what the shape of the tensor for input `name` says: matmul's a gives m and k.
+    /// Throws std::invalid_argument for a shape that the input cannot have.
+    virtual void adopt(Shape& shape, std::string_view name,
+                       const std::vector<uint64_t>& sizes) const;
 
     /// The partition's set-up; the same for every shape.
     virtual flow::Design design() const = 0;

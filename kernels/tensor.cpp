@@ -59,6 +59,15 @@ std::string_view name_of(Type type) {
     return row(type).name;
 }
 
+std::optional<Type> find_type(std::string_view name) {
+    for (size_t i = 0; i < std::size(kTypes); ++i) {
+        if (kTypes[i].name == name) {
+            return static_cast<Type>(i);
+        }
+    }
+    return std::nullopt;
+}
+
 uint64_t user_bytes(Type type) {
     return row(type).user_bytes;
 }

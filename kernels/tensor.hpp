@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,9 @@ struct Tensor {
     std::vector<uint64_t> padded;  ///< at least `shape`; even in the last dimension of kInt4
 };
 
-/// "int8", and so on.
+/// "int8", and so on; and the type of such a name.
 std::string_view name_of(Type type);
+std::optional<Type> find_type(std::string_view name);
 /// Bytes of one element as users have it.
 uint64_t user_bytes(Type type);
 /// Bytes of a whole tensor, as users have it and with padding as the device has it.

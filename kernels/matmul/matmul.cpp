@@ -126,6 +126,23 @@ class Matmul final : public Kernel {
     std::string_view summary() const override { return variant_.summary; }
     std::string_view shape_help() const override { return "m, n, k"; }
     Shape example() const override { return {.m = 1024, .n = 1024, .k = 1024}; }
+    void adopt(Shape& shape, std::string_view name,
+               const std::vector<uint64_t>& sizes) const override {
+        if (sizes.size() != 2) {
+            throw std::invalid_argument("has " + std::to_string(sizes.size()) +
+                                        " dimensions; a matrix has 2");
+        }
+        const auto take = [](uint64_t& member, const char* what, uint64_t size) {
+            if (member != 0 && member != size) {
+                throw std::invalid_argument("says that " + std::string(what) + " is " +
+                                            std::to_string(size) + ", elsewhere it is " +
+                                            std::to_string(member));
+            }
+            member = size;
+        };
+        take(name == "a" ? shape.m : shape.k, name == "a" ? "m" : "k", sizes[0]);
+        take(name == "a" ? shape.k : shape.n, name == "a" ? "k" : "n", sizes[1]);
+    }
 
     Design design() const override {
         Design design(side_);

@@ -38,11 +38,22 @@ nlohmann::json manifest_of(const xdna::kernels::Kernel& kernel, int columns,
         }
         list.push_back(row);
     }
+    const xdna::kernels::Shape shape = kernel.example();
+    nlohmann::json problem = nlohmann::json::object();
+    for (const auto& [member, value] : xdna::kernels::kShapeMembers) {
+        if (shape.*value != 0) {
+            problem[member] = shape.*value;
+        }
+    }
     const std::string name(kernel.name());
-    return {
-        {"name", name},       {"summary", kernel.summary()}, {"takes", kernel.shape_help()},
-        {"columns", columns}, {"pdi", name + ".pdi"},        {"instructions", name + ".insts.bin"},
-        {"arguments", list}};
+    return {{"problem", problem},
+            {"name", name},
+            {"summary", kernel.summary()},
+            {"takes", kernel.shape_help()},
+            {"columns", columns},
+            {"pdi", name + ".pdi"},
+            {"instructions", name + ".insts.bin"},
+            {"arguments", list}};
 }
 
 }  // namespace
