@@ -54,7 +54,7 @@ image.folders    := libxdna/image
 isa.folders      := kernels/isa
 as.folders       := kernels/as
 flow.folders     := kernels/flow
-kernels.folders  := kernels kernels/passthrough kernels/matmul
+kernels.folders  := kernels kernels/passthrough kernels/matmul kernels/attention
 array.folders    := emu/array
 core.folders     := emu/core
 firmware.folders := emu/firmware
@@ -84,7 +84,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/core unit/driver unit/door unit/probe \
+SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/attention unit/array unit/core unit/driver unit/door unit/probe \
           unit/kernels \
           door conformance kernels
 unit/xdna.libs   := xdna support
@@ -92,6 +92,7 @@ unit/image.libs  := image
 unit/isa.libs    := isa
 unit/as.libs     := as isa image
 unit/flow.libs   := kernels flow image
+unit/attention.libs := kernels flow core as isa image
 unit/array.libs  := array image
 unit/core.libs   := core as isa image
 unit/kernels.libs := kernels flow firmware core array as isa image
