@@ -321,15 +321,21 @@ class Assembler {
             return;
         }
         // A number is fixed now, so that a value may be changed: .set n, n + 1.
-        if (const auto known = fixed_number(*value)) {
-            auto node = std::make_shared<Expression>();
-            node->number = *known;
-            node->where = where;
-            value = node;
-        }
+        value = fixed(std::move(value));
         symbol.kind = Symbol::Kind::kValue;
         symbol.value = std::move(value);
         symbol.where = where;
+    }
+
+    /// The expression as the number that it is now, if it is one.
+    ExpressionPtr fixed(ExpressionPtr value) {
+        const auto known = fixed_number(*value);
+        if (!known)
+            return value;
+        auto node = std::make_shared<Expression>();
+        node->number = *known;
+        node->where = value->where;
+        return node;
     }
 
     /// The number that an expression without addresses is; nothing for others, without a word.
@@ -377,6 +383,8 @@ class Assembler {
                 good = false;
             } else {
                 auto& instruction = std::get<ParsedInstruction>(parsed);
+                for (auto& immediate : instruction.immediates)
+                    immediate.value = fixed(std::move(immediate.value));
                 const isa::Slot where = isa::operation(instruction.instruction.op).slot;
                 const auto [other, fresh] = taken.emplace(where, &line.tokens[used_at]);
                 if (!fresh) {

@@ -249,6 +249,11 @@ TEST(Assembler, RefusesProgramsThatDoNotFit) {
     }
 }
 
+TEST(Assembler, TakesTheValueThatASymbolHasWhereItIsUsed) {
+    const auto result = run_good(".set n, 1\nmova r0, #n\n.set n, n + 1\nmova r1, #2 * n\n");
+    EXPECT_EQ(result.text(), "mova r0, #1\nmova r1, #4\n");
+}
+
 TEST(Pipeline, TellsWhatIsNoBody) {
     struct Case {
         std::string_view source, message;

@@ -1,0 +1,860 @@
+// Attention of 64 queries over any number of key blocks, one core. Written for one head size D and
+// one key block BK (docs/kernels/attention.md has the arithmetic; here is how it is laid out).
+//
+//   .equ D, 32 | 64 | 128      head size
+//   .equ BK, 128 | 128 | 32    keys a block
+//
+// What arrives and leaves, each behind two locks (EMPTY starts at 1, FULL at 0):
+//   Q  64 queries in 8 groups of 8, each [1 + D/8][8 queries][8 bytes]: headers, then values
+//   K  [BK/16][D/8][16 keys][8 bytes]; V the same
+//   O  bf16 [D/8][64 queries][8]
+//
+// A group is 8 queries. Scores are computed as K Q^T, 4 keys x 8 queries a tile, so that everything
+// about a query is in lane mod 8; probabilities are transposed to 4 queries x 8 keys for P V, so
+// that O has rows. Regions of data memory, by 16 KiB quarter (two accesses of a cycle to one quarter
+// cost a stall):
+//   quarter 0  K, V
+//   quarter 1  Q (transposed in place, a group's header tile becomes its pattern of multipliers),
+//              what belongs to queries: patterns of maxima and limits, sums
+//   quarter 2  O, int32 [D/8][64 queries][8]  (D = 128: quarters 2 and 3)
+//   quarter 3  Y: exponents, 16 bits, [8 groups][BK/4][4 keys][8 queries]; probabilities replace
+//              them, [8 groups][BK/8][8 queries][8 keys], 128 bytes apart  (D = 128: quarter 1)
+//
+// Cycles a block of 64 x BK (D = 32, 64, 128), and what binds; measured ones in docs/benchmarks.md:
+//   scores        20, 36, 68 a 16 keys x 8 queries: the multiplier, D/8 products and one by M a tile
+//   probabilities 4 a tile: mv (difference, two shuffles, rounding) and half of two more shuffles
+//   values        BK/2 a 16 queries x 8 columns: the multiplier; for BK = 32: loads, 20 for 16
+//
+// Registers that stay: r8 -1, r9 1, r10..r15 multiplier words and shuffle modes, s2 16; r2 key block,
+// r3 key blocks, r4 first group that sees the block. Loops name the rest.
+
+.equ GROUPS, 8
+.equ KV_BYTES, BK * D
+.equ Q_GROUP, (1 + D / 8) * 64
+.equ Y_GROUP, BK * 16
+.equ TILE_COLUMN, 64 * 8 * 4        // bytes of 8 columns of O
+.equ UNITS, BK / 32                 // of 32 keys
+
+// Columns of 8, by the accumulator half that holds one at a time: bml0 is 1, ... bmh7 is 16.
+.set column, 0
+.irp half, l, h
+.irp i, 0, 1, 2, 3, 4, 5, 6, 7
+.set column, column + 1
+.if column <= D / 8
+.set column_\half\i, column
+.endif
+.endr
+.endr
+
+.equ K, 0x70000
+.equ V, K + KV_BYTES
+.equ Q, 0x74000
+.equ BIAS, 0x76200                  // [8 groups][32] maximum - 16127, for the exponent
+.equ MAXIMUM, 0x76400               // [8 groups][32]
+.equ VISIBLE, 0x76600               // [8 groups][32]
+.equ SUM, 0x76800                   // [64] int32
+.equ MOVED, 0x76900                 // [8 groups][16] how far the maximum moved, first 8
+.equ MOVERS, 0x76A00                // [8 groups] lanes whose maximum moved, int32
+.equ KEYS, 0x76A40                  // [32] lane / 8
+.equ O, 0x78000
+.if D == 128
+.equ PARTIAL, 0x76B00               // [8 groups][UNITS][32] maxima of 32 keys
+.equ Y, 0x77000
+.equ Y_BANK, 1
+.else
+.equ PARTIAL, 0x77000
+.equ Y, 0x7C000
+.equ Y_BANK, 3
+.endif
+.equ INVERSE, Y                     // [64][8] int16: reciprocals, when Y is done with
+
+.equ LOWEST, -16384
+.equ TOP, 16127
+
+.equ K_EMPTY, 48
+.equ K_FULL, 49
+.equ V_EMPTY, 50
+.equ V_FULL, 51
+.equ Q_EMPTY, 52
+.equ Q_FULL, 53
+.equ O_EMPTY, 54
+.equ O_FULL, 55
+
+.macro delay_slots
+    nop
+    nop
+    nop
+    nop
+    nop
+.endm
+.macro acquire lock
+    acq #\lock, r8
+    nop
+    nop
+    nop
+    nop
+.endm
+// What was stored before has landed.
+.macro release lock
+    nop
+    nop
+    nop
+    nop
+    nop
+    nop
+    nop
+    nop
+    rel #\lock, r9
+.endm
+.macro pointer p, address
+    movxm \p, #\address
+.endm
+// 2D addressing: `length` steps of `step` bytes, the last of which is `turn`.
+.macro dimension n, step, length, turn
+    movxm dj\n, #\step
+    movxm dn\n, #(\length) - 1
+    movxm m\n, #\turn
+    movxm dc\n, #0
+.endm
+
+.globl _start
+_start:
+    mova r8, #-1
+    mova r9, #1
+    movxm r10, #0x308               // int8 x int8, 4x8x8
+    movxm r11, #0x338               // int16, lane by lane
+    movxm r12, #0x208               // 4x8x8, Y unsigned: ones by probabilities
+    movxm r13, #0x108               // 4x8x8, X unsigned: probabilities by V
+    mova r14, #2                    // T16_32x2_lo: low halves of 32-bit lanes
+    mova r15, #35                   // T8_8x8
+    mova r0, #9
+    mov crRnd, r0                   // halves up
+    mov crSat, r9
+    mova r0, #0
+    mov crVaddSign, r0              // .d16 is unsigned
+    mova r0, #16
+    mov s2, r0
+    pointer p0, KEYS
+    mova r0, #0
+    movxm m0, #16
+    .rept 4
+    vbcst.16 x0, r0
+    vst.128 wl0, [p0], m0
+    add r0, r0, #1
+    .endr
+
+query_block:
+    acquire Q_FULL
+
+// Shift and number of key blocks are in every header. 16 bits each.
+    pointer p0, Q
+    lda r3, [p0, #4]
+    mova r1, #-16
+    movxm r0, #0xFFFF
+    and r0, r0, r3
+    mov s1, r0
+    lshl r3, r3, r1
+    mova r0, #D / 32 + 3
+    .if D == 128
+    mova r0, #6
+    .endif
+    mov s0, r0
+
+// Headers: 8 x {multiplier, visible, shift, blocks} to a pattern of multipliers, in place, and one
+// of visible.
+    pointer p1, Q
+    pointer p2, VISIBLE
+    movxm m1, #16
+    movxm m2, #Q_GROUP - 48
+    movxm m3, #Q_GROUP - 32
+    mova r0, #GROUPS
+    mova r5, #28                    // T16_8x4
+    mova r6, #16
+    .pipeline headers, r0
+    vlda wl0, [p0], #32
+    vlda wh0, [p0], m3
+    vshuffle x1, x0, x0, r5
+    vst.128 wl1, [p1], m1
+    vst.128 wl1, [p1], m1
+    vst.128 wl1, [p1], m1
+    vst.128 wl1, [p1], m2
+    vshift x2, x1, x1, r6
+    vst.128 wl2, [p2], m1
+    vst.128 wl2, [p2], m1
+    vst.128 wl2, [p2], m1
+    vst.128 wl2, [p2], m1
+    .endpipeline
+
+// Q^T, 8 x 8 bytes at a time, in place.
+    pointer p0, Q + 64
+    pointer p1, Q + 64
+    dimension 0, 32, D / 8, 96
+    dimension 1, 32, D / 8, 96
+    mova r0, #D
+    .pipeline transpose, r0
+    vlda wl0, [p0], #32
+    vlda.2d wh0, [p0], d0
+    vshuffle x1, x0, x0, r15
+    vst wl1, [p1], #32
+    vst.2d wh1, [p1], d1
+    .endpipeline
+
+    movxm r0, #LOWEST
+    vbcst.16 x0, r0
+    pointer p0, MAXIMUM
+    pointer p1, SUM
+    mova r0, #0
+    vbcst.32 x1, r0
+    .rept 16
+    vst wl0, [p0], #32
+    .endr
+    .rept 8
+    vst wl1, [p1], #32
+    .endr
+
+    mova r2, #0                     // key block
+    mova r4, #0                     // first group
+    movxm r7, #VISIBLE + 64 + 14    // the last query of the first two groups
+
+key_block:
+// Groups go by two. Those that see nothing of the block any more are left out.
+    movxm r6, #BK
+    mul r6, r6, r2
+    movxm r1, #7
+skip_group:
+    mov p0, r7
+    lda.u16 r0, [p0, #0]
+    mova r5, #6
+    ltu r5, r4, r5
+    geu r0, r6, r0
+    and r0, r0, r5
+    jz r0, #scores
+    delay_slots
+    add r4, r4, #2
+    movxm r0, #128
+    add r7, r7, r0
+    j #skip_group
+    delay_slots
+
+// --- scores: Y = M (K Q^T), and the largest of each 32 keys ---
+scores:
+    acquire K_FULL
+    pointer p0, K
+    movxm r0, #Q_GROUP
+    mul r0, r0, r4
+    movxm r1, #Q + 512
+    add r0, r0, r1
+    mov p1, r0
+    movxm r0, #Y_GROUP
+    mul r0, r0, r4
+    movxm r1, #Y
+    add r0, r0, r1
+    mov p2, r0
+    movxm r0, #UNITS * 64
+    mul r0, r0, r4
+    movxm r1, #PARTIAL
+    add r0, r0, r1
+    mov p3, r0
+    dimension 0, 32, UNITS, 32 - KV_BYTES
+    dimension 1, 0, UNITS, Q_GROUP
+    mova r5, #GROUPS
+    sub r5, r5, r4                  // groups that see the block
+    mova r0, #UNITS
+    mul r0, r0, r5
+
+// One eighth of the dot products of 16 keys and 8 queries. The step's keys: x0..x3, queries: \b.
+.macro product b, bl, bh, a0, a1, a2, a3, load, step
+    vlda \bl, [p1, #64 * column + 64 - 512]
+    vlda \bh, [p1, #64 * column + 96 - 512]
+    vldb wl0, [p0], #32
+    vldb wl1, [p0], #32
+    vldb wl2, [p0], #32
+    \load wl3, [p0], \step
+    .if column == 0
+    vmul \a0, x0, \b, r10
+    vmul \a1, x1, \b, r10
+    vmul \a2, x2, \b, r10
+    vmul \a3, x3, \b, r10
+    .else
+    vmac \a0, \a0, x0, \b, r10
+    vmac \a1, \a1, x1, \b, r10
+    vmac \a2, \a2, x2, \b, r10
+    vmac \a3, \a3, x3, \b, r10
+    .endif
+    .set column, column + 1
+.endm
+.macro exponent acc, y, yl, yh
+    vsrs.s16.s32 x6, \acc, s0
+    vmul \acc, x6, x10, r11
+    vsrs.s16.s32 \y, \acc, s1
+    vst \yl, [p2], #32
+    vst \yh, [p2], #32
+.endm
+.macro products a0, a1, a2, a3, load, step
+    .set column, 0
+    .rept D / 16 - 1
+    product x4, wl4, wh4, \a0, \a1, \a2, \a3, vldb, #32
+    product x5, wl5, wh5, \a0, \a1, \a2, \a3, vldb, #32
+    .endr
+    product x4, wl4, wh4, \a0, \a1, \a2, \a3, vldb, #32
+    product x5, wl5, wh5, \a0, \a1, \a2, \a3, \load, \step
+.endm
+    .pipeline scores_loop, r0
+    .bank p0, 0
+    .bank p1, 1
+    .bank p2, Y_BANK
+    .bank p3, 1
+    vlda wl10, [p1, #-512]
+    vlda wh10, [p1, #-480]
+    products cm0, cm1, cm2, cm3, vldb, #32
+    exponent cm0, x7, wl7, wh7
+    exponent cm1, x8, wl8, wh8
+    vmax_lt.s16 x9, r16, x7, x8
+    exponent cm2, x7, wl7, wh7
+    vmax_lt.s16 x9, r16, x9, x7
+    exponent cm3, x8, wl8, wh8
+    vmax_lt.s16 x9, r16, x9, x8
+    products cm4, cm5, cm6, cm7, vldb.2d, d0
+    padda.2d [p1], d1
+    exponent cm4, x7, wl7, wh7
+    vmax_lt.s16 x9, r16, x9, x7
+    exponent cm5, x8, wl8, wh8
+    vmax_lt.s16 x9, r16, x9, x8
+    exponent cm6, x7, wl7, wh7
+    vmax_lt.s16 x9, r16, x9, x7
+    exponent cm7, x8, wl8, wh8
+    vmax_lt.s16 x9, r16, x9, x8
+    vst wl9, [p3], #32
+    vst wh9, [p3], #32
+    .endpipeline
+    release K_EMPTY
+
+// The last key block does not need Q any more.
+    add r0, r2, #1
+    sub r0, r3, r0
+    jnz r0, #queries_stay
+    delay_slots
+    rel #Q_EMPTY, r9
+queries_stay:
+
+// --- what a query may not see: exponents of -32768 ---
+// Only if the first query of the first group does not see the whole block.
+    movxm r0, #64
+    mul r0, r0, r4
+    movxm r1, #VISIBLE
+    add r0, r0, r1
+    mov p0, r0
+    lda.u16 r0, [p0, #0]
+    movxm r6, #BK
+    mul r6, r6, r2                  // first key of the unit
+    movxm r1, #BK
+    add r1, r6, r1
+    geu r0, r0, r1
+    jnz r0, #maxima
+    delay_slots
+    pointer p5, KEYS
+    vlda wl9, [p5, #0]
+    vlda wh9, [p5, #32]
+    movxm r0, #-32768
+    vbcst.16 x11, r0
+    mova r0, #4
+    vbcst.16 x10, r0
+    mova r1, #0                     // unit
+mask_unit:
+    vbcst.16 x0, r6
+    vadd.16 x8, x9, x0              // the unit's first four keys
+    movxm r0, #Y_GROUP
+    mul r0, r0, r4
+    movxm r20, #Y
+    add r0, r0, r20
+    movxm r20, #512
+    mul r20, r20, r1
+    add r0, r0, r20
+    mov p0, r0
+    mov p1, r0
+    movxm r0, #64
+    mul r0, r0, r4
+    movxm r20, #VISIBLE
+    add r0, r0, r20
+    mov p2, r0
+    movxm r0, #UNITS * 64
+    mul r0, r0, r4
+    movxm r20, #PARTIAL
+    add r0, r0, r20
+    movxm r20, #64
+    mul r20, r20, r1
+    add r0, r0, r20
+    mov p3, r0
+    movxm m0, #Y_GROUP - 512 + 32
+    movxm m1, #UNITS * 64 - 32
+    mov r0, r5
+    .macro mask x, xl, xh, mod
+    vlda \xl, [p0], #32
+    vlda \xh, [p0], \mod
+    vge.s16 r16, x1, x0
+    vsel.16 \x, \x, x11, r16
+    vadd.16 x1, x1, x10
+    vst \xl, [p1], #32
+    vst \xh, [p1], \mod
+    .endm
+    .pipeline mask_loop, r0
+    vlda wl0, [p2], #32
+    vlda wh0, [p2], #32
+    vmov x1, x8
+    mask x2, wl2, wh2, #32
+    mask x3, wl3, wh3, #32
+    vmax_lt.s16 x7, r17, x2, x3
+    .rept 2
+    mask x4, wl4, wh4, #32
+    vmax_lt.s16 x7, r17, x7, x4
+    mask x5, wl5, wh5, #32
+    vmax_lt.s16 x7, r17, x7, x5
+    .endr
+    mask x2, wl2, wh2, #32
+    vmax_lt.s16 x7, r17, x7, x2
+    mask x3, wl3, wh3, m0
+    vmax_lt.s16 x7, r17, x7, x3
+    vst wl7, [p3], #32
+    vst wh7, [p3], m1
+    .endpipeline
+    movxm r0, #32
+    add r6, r6, r0
+    add r1, r1, #1
+    mova r0, #UNITS
+    sub r0, r0, r1
+    jnz r0, #mask_unit
+    delay_slots
+
+// --- maxima of the block: whole octaves; how far they moved ---
+maxima:
+    movxm r0, #UNITS * 64
+    mul r0, r0, r4
+    movxm r1, #PARTIAL
+    add r0, r0, r1
+    mov p0, r0
+    movxm r0, #64
+    mul r0, r0, r4
+    movxm r1, #MAXIMUM
+    add r1, r0, r1
+    mov p1, r1
+    mov p2, r1
+    movxm r1, #BIAS
+    add r1, r0, r1
+    mov p3, r1
+    movxm r0, #32
+    mul r0, r0, r4
+    movxm r1, #MOVED
+    add r1, r0, r1
+    mov p4, r1
+    mova r0, #4
+    mul r0, r0, r4
+    movxm r1, #MOVERS
+    add r1, r0, r1
+    mov p5, r1
+    movxm r0, #-128
+    vbcst.16 x10, r0
+    movxm r0, #TOP
+    vbcst.16 x9, r0
+    movxm r0, #31 * 128
+    vbcst.16 x11, r0
+    mova r20, #32
+    mova r21, #16
+    mova r19, #0                    // lanes whose maximum moved, of all groups
+    mov r0, r5
+    .pipeline maxima_loop, r0
+    .bank p0, 1
+    .bank p1, 1
+    .bank p2, 1
+    .bank p3, 1
+    .bank p4, 1
+    .bank p5, 1
+    vlda wl0, [p0], #32
+    vlda wh0, [p0], #32
+    .rept UNITS - 1
+    vlda wl1, [p0], #32
+    vlda wh1, [p0], #32
+    vmax_lt.s16 x0, r16, x0, x1
+    .endr
+    vshift x2, x0, x0, r20
+    vmax_lt.s16 x0, r16, x0, x2
+    vshift x2, x0, x0, r21
+    vmax_lt.s16 x0, r16, x0, x2
+    vband x0, x0, x10
+    vlda wl3, [p1], #32
+    vlda wh3, [p1], #32
+    vmax_lt.s16 x4, r18, x3, x0
+    vst wl4, [p2], #32
+    vst wh4, [p2], #32
+    vsub.16 x5, x4, x9
+    vst wl5, [p3], #32
+    vst wh5, [p3], #32
+    vsub.16 x6, x4, x3
+    vmin_ge.d16 x6, r17, x6, x11
+    vst wl6, [p4], #32
+    st r18, [p5], #4
+    or r19, r19, r18
+    .endpipeline
+
+// --- where a maximum moved by D octaves, that query's sum and row of O lose D bits ---
+    jz r2, #probabilities           // nothing there before the first block
+    delay_slots
+    jz r19, #probabilities
+    delay_slots
+    mova r0, #0
+    mov s0, r0
+    mov r1, r4                      // group
+rescale_group:
+    lshl r0, r1, r9
+    add r0, r0, r0
+    movxm r20, #MOVERS
+    add r0, r0, r20
+    mov p0, r0
+    lda r21, [p0, #0]
+    movxm r20, #0xFF
+    and r21, r21, r20
+rescale_row:
+    jz r21, #rescale_next
+    delay_slots
+    clz r22, r21
+    mova r20, #31
+    sub r22, r20, r22               // the query in the group
+    lshl r20, r9, r22
+    xor r21, r21, r20
+    mova r20, #16
+    mul r20, r20, r1
+    add r20, r20, r22
+    add r20, r20, r20
+    movxm r0, #MOVED
+    add r20, r20, r0
+    mov p0, r20
+    lda.u16 r23, [p0, #0]           // octaves << 7
+    mova r20, #-7
+    lshl r23, r23, r20
+    mov s3, r23
+    mova r20, #8
+    mul r20, r20, r1
+    add r20, r20, r22               // row
+    mova r0, #4
+    mul r0, r0, r20
+    movxm r22, #SUM
+    add r0, r0, r22
+    mov p1, r0
+    lda r0, [p1, #0]
+    add r22, r23, #-1
+    lshl r22, r9, r22
+    add r0, r0, r22
+    mova r22, #0
+    sub r22, r22, r23
+    lshl r0, r0, r22
+    st r0, [p1, #0]
+    mova r0, #32
+    mul r0, r0, r20
+    movxm r22, #O
+    add r0, r0, r22
+    mov p0, r0
+    mov p1, r0
+    movxm m0, #TILE_COLUMN
+    .irp half, l, h
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+    .ifdef column_\half\i
+    vlda.ups.s64.s32 bm\half\i, s0, [p0], m0
+    .endif
+    .endr
+    .endr
+    .irp half, l, h
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+    .ifdef column_\half\i
+    vst.srs.s32.s64 bm\half\i, s3, [p1], m0
+    .endif
+    .endr
+    .endr
+    j #rescale_row
+    delay_slots
+rescale_next:
+    add r1, r1, #1
+    mova r0, #GROUPS
+    sub r0, r0, r1
+    jnz r0, #rescale_group
+    delay_slots
+    mova r0, #D / 32 + 3
+    .if D == 128
+    mova r0, #6
+    .endif
+    mov s0, r0
+
+// --- probabilities: Y to bytes, 8 queries x 8 keys, and their sums ---
+probabilities:
+    movxm r0, #Y_GROUP
+    mul r0, r0, r4
+    movxm r1, #Y
+    add r0, r0, r1
+    mov p0, r0
+    mov p1, r0
+    movxm r0, #64
+    mul r0, r0, r4
+    movxm r1, #BIAS
+    add r0, r0, r1
+    mov p2, r0
+    movxm r0, #32
+    mul r0, r0, r4
+    movxm r1, #SUM
+    add r0, r0, r1
+    mov p3, r0
+    mov p4, r0
+    movxm m0, #96
+    movxm r0, #128
+    vbcst.16 x10, r0
+    mova r0, #1
+    vbcst.8 x9, r0
+    mov r0, r5
+
+.macro pair y0, y0l, y0h, y1, y1l, y1h
+    vlda \y0l, [p0], #32
+    vlda \y0h, [p0], #32
+    vldb \y1l, [p0], #32
+    vldb \y1h, [p0], #32
+    vmaxdiff_lt.s16 \y0, r17, \y0, x11
+    vmaxdiff_lt.s16 \y1, r17, \y1, x11
+    vfloor.s32.bf16 x2, \y0l, s2
+    vfloor.s32.bf16 x3, \y0h, s2
+    vfloor.s32.bf16 x4, \y1l, s2
+    vfloor.s32.bf16 x5, \y1h, s2
+    vshuffle x2, x2, x3, r14
+    vshuffle x4, x4, x5, r14
+    vadd.16 x2, x2, x10
+    vadd.16 x4, x4, x10
+    vshuffle x2, x2, x4, r9         // T8_64x2_hi: high bytes
+    vmac cm8, cm8, x9, x2, r12
+    vshuffle x8, x2, x2, r15
+    vst wl8, [p1], #32
+    vst wh8, [p1], m0
+.endm
+    .pipeline probabilities_loop, r0
+    .bank p0, Y_BANK
+    .bank p1, Y_BANK
+    .bank p2, 1
+    .bank p3, 1
+    .bank p4, 1
+    vlda wl11, [p2], #32
+    vlda wh11, [p2], #32
+    vlda amll8, [p3], #32
+    .rept BK / 16
+    pair x0, wl0, wh0, x1, wl1, wh1
+    pair x6, wl6, wh6, x7, wl7, wh7
+    .endr
+    vst amll8, [p4], #32
+    .endpipeline
+
+// --- values: O += P V ---
+    jnz r2, #values
+    delay_slots
+    acquire O_EMPTY
+    mova r0, #0
+    vbcst.32 x0, r0
+    pointer p0, O
+    movxm r0, #D * 64 * 4 / 32 / 8
+    .pipeline clear_loop, r0
+    .rept 8
+    vst wl0, [p0], #32
+    .endr
+    .endpipeline
+values:
+    acquire V_FULL
+    pointer p0, V
+    movxm r0, #Y_GROUP
+    mul r0, r0, r4
+    movxm r1, #Y
+    add r0, r0, r1
+    mov p1, r0
+    movxm r1, #Y_GROUP
+    add r0, r0, r1
+    mov p2, r0
+    movxm r0, #8 * 32
+    mul r0, r0, r4
+    movxm r1, #O
+    add r0, r0, r1
+    mov p3, r0
+    mov p4, r0
+    movxm m5, #D * 16 - 96
+    movxm m6, #96
+    dimension 0, D * 16 - 96 - KV_BYTES + 128, D / 8, D * 16 - 96 - KV_BYTES - (D / 8 - 1) * 128
+    dimension 1, 96 - Y_GROUP, D / 8, 96 + Y_GROUP
+    dimension 2, 96 - Y_GROUP, D / 8, 96 + Y_GROUP
+    dimension 3, TILE_COLUMN - 480, D / 8, 32 - (D / 8 - 1) * TILE_COLUMN
+    dimension 4, TILE_COLUMN - 480, D / 8, 32 - (D / 8 - 1) * TILE_COLUMN
+    mova r1, #-1
+    lshl r0, r5, r1
+    mova r1, #D / 8
+    mul r0, r0, r1
+// 8 keys, in \v, and what comes after them in each operand.
+.macro value vl, vh, v, lda, v_step, ldb, p1_step, p2_step
+    vlda \vl, [p0], #32
+    \lda \vh, [p0], \v_step
+    vldb wl0, [p1], #32
+    \ldb wl1, [p1], \p1_step
+    vldb wl2, [p2], #32
+    \ldb wl3, [p2], \p2_step
+    vmac cm0, cm0, x0, \v, r13
+    vmac cm1, cm1, x1, \v, r13
+    vmac cm2, cm2, x2, \v, r13
+    vmac cm3, cm3, x3, \v, r13
+.endm
+    .pipeline values_loop, r0
+    .bank p0, 0
+    .bank p1, Y_BANK
+    .bank p2, Y_BANK
+    .bank p3, 2
+    .bank p4, 2
+    .irp i, 0, 1, 2, 3
+    vlda amll\i, [p3], #32
+    vlda amlh\i, [p3], #32
+    vlda amhl\i, [p3], #32
+    .if \i == 3
+    vlda.2d amhh\i, [p3], d3
+    .else
+    vlda amhh\i, [p3], #32
+    .endif
+    .endr
+    .rept BK / 16 - 1
+    value wl4, wh4, x4, vlda, #32, vldb, m6, m6
+    value wl5, wh5, x5, vlda, m5, vldb, m6, m6
+    .endr
+    value wl4, wh4, x4, vlda, #32, vldb, m6, m6
+    value wl5, wh5, x5, vlda.2d, d0, vldb.2d, d1, d2
+    .irp i, 0, 1, 2, 3
+    vst amll\i, [p4], #32
+    vst amlh\i, [p4], #32
+    vst amhl\i, [p4], #32
+    .if \i == 3
+    vst.2d amhh\i, [p4], d4
+    .else
+    vst amhh\i, [p4], #32
+    .endif
+    .endr
+    .endpipeline
+    release V_EMPTY
+
+    add r2, r2, #1
+    sub r0, r3, r2
+    jnz r0, #key_block
+    delay_slots
+
+// --- O / sum ---
+// Sums of at least 128.
+    movxm r0, #128
+    vbcst.32 x1, r0
+    pointer p0, SUM
+    .rept 4
+    vlda wl0, [p0, #0]
+    vlda wh0, [p0, #32]
+    vmax_lt.s32 x0, r16, x0, x1
+    vst wl0, [p0], #32
+    vst wh0, [p0], #32
+    .endr
+    nop
+    nop
+    nop
+    nop
+    nop
+    nop
+
+// Rows: O loses all but the bits that 16 hold, and the reciprocal is made of the sum's first 16 bits.
+    mova r0, #0
+    mov s0, r0
+    pointer p0, SUM
+    pointer p1, O
+    pointer p2, O
+    pointer p4, INVERSE
+    movxm m0, #TILE_COLUMN
+    movxm m1, #32 - (D / 8 - 1) * TILE_COLUMN
+    movxm m2, #16
+    movxm r16, #30840
+    mova r17, #-16
+    movxm r18, #46261
+    movxm r19, #0x80000000
+    mova r20, #-15
+    mova r21, #24
+    mova r0, #64
+    .pipeline rows_loop, r0
+    .bank p1, 2
+    .bank p2, 2
+    lda r1, [p0], #4
+    clz r5, r1
+    add r6, r5, #-16
+    lshl r1, r1, r6                 // 16 bits, the first is 1
+    mul r7, r1, r16
+    lshl r7, r7, r17
+    sub r7, r18, r7
+    .rept 2
+    mul r22, r1, r7
+    sub r22, r19, r22
+    lshl r22, r22, r20
+    mul r7, r7, r22
+    lshl r7, r7, r20
+    .endr
+    vbcst.16 x0, r7
+    vst.128 wl0, [p4], m2
+    sub r5, r21, r5
+    mov s3, r5
+    .irp half, l, h
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+    .ifdef column_\half\i
+    .if column_\half\i == D / 8
+    vlda.ups.s64.s32 bm\half\i, s0, [p1], m1
+    .else
+    vlda.ups.s64.s32 bm\half\i, s0, [p1], m0
+    .endif
+    .endif
+    .endr
+    .endr
+    .irp half, l, h
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+    .ifdef column_\half\i
+    .if column_\half\i == D / 8
+    vst.srs.s32.s64 bm\half\i, s3, [p2], m1
+    .else
+    vst.srs.s32.s64 bm\half\i, s3, [p2], m0
+    .endif
+    .endif
+    .endr
+    .endr
+    .endpipeline
+
+// Tiles of 4 queries x 8: by the reciprocal, to 8 fraction bits, to bf16. 16 bits in the low part of
+// 1.5 x 2^15's fraction are a float once that is subtracted.
+    mova r0, #14
+    mov s1, r0
+    movxm r0, #0x47400000
+    vbcst.32 x0, r0
+    vmov bml8, x0
+    vmov bmh8, x0
+    mova r6, #0
+    mova r7, #28
+    pointer p0, O
+    pointer p1, INVERSE
+    pointer p2, O
+    dimension 0, 32, 16, 32 - 1024
+    movxm r0, #2 * D
+    .pipeline tiles_loop, r0
+    .bank p0, 2
+    .bank p2, 2
+    .bank p1, Y_BANK
+    vlda amll0, [p0], #32
+    vlda amlh0, [p0], #32
+    vlda amhl0, [p0], #32
+    vlda amhh0, [p0], #32
+    vldb wl0, [p1], #32
+    vldb.2d wh0, [p1], d0
+    vsrs.s16.s32 x1, cm0, s0
+    vmul cm1, x1, x0, r11
+    vsrs.s16.s32 x2, cm1, s1
+    vups.s32.s16 cm2, x2, s0
+    vadd cm2, cm2, cm8, r6
+    vsub.f bml3, bml2, bml8, r7
+    vsub.f bmh3, bmh2, bml8, r7
+    vst.conv.bf16.fp32 bml3, [p2], #32
+    vst.conv.bf16.fp32 bmh3, [p2], #32
+    .endpipeline
+    release O_FULL
+    j #query_block
+    delay_slots

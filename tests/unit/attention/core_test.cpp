@@ -1,0 +1,161 @@
+// The core's program by itself, on the simulator, against the reference.
+#include <fstream>
+#include <iterator>
+
+#include "tests/unit/attention/samples.hpp"
+#include "tests/unit/core/machine.hpp"
+
+namespace xdna::kernels::attention {
+namespace {
+
+using emu::CoreProgress;
+using test::Sample;
+
+constexpr uint32_t kQueries = 64;
+constexpr unsigned kKEmpty = 48, kKFull = 49, kVEmpty = 50, kVFull = 51, kQEmpty = 52, kQFull = 53,
+                   kOEmpty = 54, kOFull = 55;
+
+std::vector<std::byte> program(uint32_t d, bool pipeline) {
+    std::ifstream file("kernels/attention/attention.s");
+    const std::string source(std::istreambuf_iterator<char>(file), {});
+    as::Options options;
+    options.insert_nops = true;
+    options.pipeline = pipeline;
+    options.defines = {{"D", d}, {"BK", key_block(d)}};
+    as::Diagnostics diagnostics;
+    const auto object = as::assemble("attention.s", source, options, diagnostics);
+    for (const auto& each : diagnostics.list()) {
+        ADD_FAILURE() << format(each);
+    }
+    const auto code = as::flat_program(as::link(object.value()));
+    const auto* first = reinterpret_cast<const std::byte*>(code.data());
+    return {first, first + code.size()};
+}
+
+// One core and what feeds it.
+class Bench {
+  public:
+    Bench(uint32_t d, bool pipeline) : d_(d) {
+        machine.load(program(d, pipeline));
+        for (const unsigned lock : {kKEmpty, kVEmpty, kQEmpty, kOEmpty}) {
+            machine.locks[lock] = 1;
+        }
+    }
+
+    // Results of the queries from `first` on, 64 of them, the way that one core has them.
+    std::vector<uint16_t> run(const Sample& sample, uint32_t first) {
+        const uint32_t block = key_block(d_);
+        uint32_t most = 0;
+        for (uint32_t i = 0; i < kQueries; ++i) {
+            most = std::max<uint32_t>(most, sample.headers[first + i].visible);
+        }
+        const uint32_t blocks = (most + block - 1) / block;
+        put_queries(sample, first, blocks);
+        machine.locks[kQEmpty] = 0;
+        machine.locks[kQFull] = 1;
+        uint32_t k = 0;
+        uint32_t v = 0;
+        while (machine.locks[kOFull] == 0) {
+            if (k < blocks && machine.locks[kKEmpty]) {
+                put_keys(0, sample.k8, k++ * block);
+                machine.locks[kKEmpty] = 0;
+                machine.locks[kKFull] = 1;
+            }
+            if (v < blocks && machine.locks[kVEmpty]) {
+                put_keys(block * d_, sample.v8, v++ * block);
+                machine.locks[kVEmpty] = 0;
+                machine.locks[kVFull] = 1;
+            }
+            const uint64_t before = machine.cycles;
+            const CoreProgress progress = machine.run(machine.cycles + 1000000);
+            if (progress.state != CoreProgress::State::kStalled ||
+                (before == machine.cycles && ++idle > 4)) {
+                ADD_FAILURE() << "stuck: " << (progress.waits_for ? progress.waits_for() : "runs");
+                return {};
+            }
+        }
+        EXPECT_EQ(k, blocks);
+        EXPECT_EQ(machine.locks[kQEmpty], 1);
+        machine.locks[kOFull] = 0;
+        machine.locks[kOEmpty] = 1;
+        const auto tiles = machine.get<uint16_t>(0x8000, size_t{kQueries} * d_);
+        std::vector<uint16_t> out(tiles.size());
+        for (uint32_t i = 0; i < kQueries; ++i) {
+            for (uint32_t j = 0; j < d_; ++j) {
+                out[i * d_ + j] = tiles[(j / 8 * kQueries + i) * 8 + j % 8];
+            }
+        }
+        return out;
+    }
+
+    emu::test::Machine machine;
+    int idle = 0;
+
+  private:
+    void put_queries(const Sample& sample, uint32_t first, uint32_t blocks) {
+        std::vector<uint8_t> bytes;
+        for (uint32_t group = first; group < first + kQueries; group += 8) {
+            for (uint32_t i = group; i < group + 8; ++i) {
+                QueryHeader header = sample.headers[i];
+                header.blocks = static_cast<uint16_t>(blocks);
+                const auto* raw = reinterpret_cast<const uint8_t*>(&header);
+                bytes.insert(bytes.end(), raw, raw + sizeof header);
+            }
+            for (uint32_t j = 0; j < d_; j += 8) {
+                for (uint32_t i = group; i < group + 8; ++i) {
+                    const auto* raw = reinterpret_cast<const uint8_t*>(&sample.q8[i * d_ + j]);
+                    bytes.insert(bytes.end(), raw, raw + 8);
+                }
+            }
+        }
+        machine.put<uint8_t>(0x4000, bytes);
+    }
+    void put_keys(uint32_t offset, const std::vector<int8_t>& rows, uint32_t first) {
+        std::vector<uint8_t> bytes;
+        for (uint32_t key = first; key < first + key_block(d_); key += 16) {
+            for (uint32_t j = 0; j < d_; j += 8) {
+                for (uint32_t i = key; i < key + 16; ++i) {
+                    for (uint32_t b = 0; b < 8; ++b) {
+                        bytes.push_back(i * d_ < rows.size()
+                                            ? static_cast<uint8_t>(rows[i * d_ + j + b])
+                                            : 0x55);
+                    }
+                }
+            }
+        }
+        machine.put<uint8_t>(offset, bytes);
+    }
+
+    uint32_t d_;
+};
+
+void expect_equal(const std::vector<uint16_t>& got, const Sample& sample, uint32_t first,
+                  const std::string& what) {
+    const uint32_t d = sample.d;
+    const auto all = reference(sample.head());
+    for (size_t i = 0; i < got.size(); ++i) {
+        if (got[i] != all[first * d + i]) {
+            ADD_FAILURE() << what << ": query " << first + i / d << ", column " << i % d << ": "
+                          << value_of_bf16(got[i]) << " instead of "
+                          << value_of_bf16(all[first * d + i]);
+            return;
+        }
+    }
+    EXPECT_EQ(got.size(), size_t{kQueries} * d) << what;
+}
+
+TEST(AttentionCore, EqualsTheReference) {
+    for (const bool pipeline : {false, true}) {
+        for (const uint32_t d : {32U, 64U, 128U}) {
+            const Sample sample = test::make_sample("normal", d, 256, false, d);
+            Bench bench(d, pipeline);
+            const auto out = bench.run(sample, 0);
+            expect_equal(out, sample, 0, "head size " + std::to_string(d));
+            std::cout << d << (pipeline ? " pipelined " : " in order ") << bench.machine.cycles
+                      << " cycles, " << 256 * 64 * d * 2 / 256 << " ideal\n";
+        }
+    }
+}
+
+}  // namespace
+}  // namespace xdna::kernels::attention
