@@ -55,7 +55,7 @@ class Assembler {
         if (body_)
             diagnostics_.error(body_->where, ".pipeline without .endpipeline");
         mark_targets();
-        if (!diagnostics_.has_errors() && options_.insert_nops)
+        if (!diagnostics_.has_errors() && (options_.insert_nops || insert_nops_))
             insert_nops(unit_, diagnostics_);
         if (!diagnostics_.has_errors())
             lay_out(unit_, diagnostics_);
@@ -810,14 +810,16 @@ class Assembler {
         const auto label = [&](const std::string& name) {
             place_label(symbol_of(name, body.where), body.where);
         };
-        if (!overlap) {
-            // Far enough from the set-up, whatever the body's size.
-            for (unsigned i = 0; i < 7; ++i) {
+        // What is between the set-up and the loop's last bundle has at least kLoopSetupBytes.
+        const auto pad = [&](unsigned bytes) {
+            for (; bytes < kLoopSetupBytes; bytes += isa::kMaxBundleBytes) {
                 Fragment& nop = append(Fragment::Kind::kBundle, body.where);
-                nop.minimum = isa::kMaxBundleBytes;
                 nop.format = *isa::shortest_format(0, isa::kMaxBundleBytes);
                 nop.wanted = nop.format;
             }
+        };
+        if (!overlap) {
+            pad(0);
             label(first);
             auto& fragments = section().fragments;
             for (Fragment& fragment : in_order)
@@ -849,6 +851,7 @@ class Assembler {
                 section().fragments.push_back(std::move(fragment));
         };
         const unsigned filling = (stages - 1) * schedule.interval;
+        pad(2 * (filling + schedule.interval - 1));  // no bundle is shorter
         for (unsigned cycle = 0; cycle < filling; ++cycle)
             place(cycle, [&](unsigned at) { return at <= cycle; });
         label(first);
@@ -872,6 +875,8 @@ class Assembler {
         symbol.value = node;
         symbol.where = where;
     }
+
+    void do_insert_nops(const Line& line, std::size_t at) { insert_nops_ = at_end(line, at + 1); }
 
     void do_reloc(const Line& line, std::size_t at) {
         ++at;
@@ -1141,6 +1146,7 @@ class Assembler {
     std::optional<isa::Format> wanted_format_;
     std::optional<PipelineBody> body_;  ///< of the .pipeline that is open
     unsigned loops_ = 0;                ///< pipelined so far
+    bool insert_nops_ = false;
     bool auto_align_ = options_.auto_align;
 };
 
@@ -1163,6 +1169,7 @@ void Assembler::directive(const Line& line, std::size_t at) {
         add(&Assembler::do_equ, {".equ", ".set", ".equiv"});
         add(&Assembler::do_reloc, {".reloc"});
         add(&Assembler::do_format, {".format"});
+        add(&Assembler::do_insert_nops, {".insert_nops"});
         add(&Assembler::do_pipeline, {".pipeline"});
         add(&Assembler::do_bank, {".bank"});
         add(&Assembler::do_end_pipeline, {".endpipeline"});

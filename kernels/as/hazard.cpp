@@ -25,10 +25,6 @@ using isa::Op;
 
 /// Between a call and the return to it pass at least the ret and its delay slots.
 constexpr unsigned kCallCycles = 1 + isa::kDelaySlots;
-/// The set-up of a loop must be so far before its last bundle. Source: Xilinx/llvm-aie, AIE2P and
-/// AIE2PS InstrInfo and AIEBaseSubtarget; xdna-emu quotes the same for AIE2.
-constexpr std::uint32_t kLoopSetupBytes = 112;
-
 constexpr std::size_t kBypasses = 3;
 constexpr std::size_t bypass_index(Bypass bypass) {
     return bypass == Bypass::kMov ? 1 : bypass == Bypass::kVec ? 2 : 0;

@@ -90,6 +90,10 @@ struct Unit {
     std::deque<Symbol> symbols;  ///< a deque: expressions point to them
 };
 
+/// The set-up of a loop must be so far before its last bundle. Source: Xilinx/llvm-aie, AIE2P and
+/// AIE2PS InstrInfo and AIEBaseSubtarget; xdna-emu quotes the same for AIE2.
+inline constexpr std::uint32_t kLoopSetupBytes = 112;
+
 /// The label that an expression is, with nothing added; null otherwise.
 [[nodiscard]] Symbol* plain_label(const Expression& expression);
 

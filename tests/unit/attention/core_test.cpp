@@ -16,12 +16,12 @@ constexpr unsigned kKEmpty = 48, kKFull = 49, kVEmpty = 50, kVFull = 51, kQEmpty
                    kOEmpty = 54, kOFull = 55;
 
 std::vector<std::byte> program(uint32_t d, bool pipeline) {
-    std::ifstream file("kernels/attention/attention.s");
+    std::ifstream file("kernels/attention/core.asm");
     const std::string source(std::istreambuf_iterator<char>(file), {});
     as::Options options;
     options.insert_nops = true;
     options.pipeline = pipeline;
-    options.defines = {{"D", d}, {"BK", key_block(d)}};
+    options.defines = {{"kHeadSize", d}, {"kBlock", key_block(d)}};
     as::Diagnostics diagnostics;
     const auto object = as::assemble("attention.s", source, options, diagnostics);
     for (const auto& each : diagnostics.list()) {

@@ -1,10 +1,10 @@
 // Attention of 64 queries over any number of key blocks, one core. Written for one head size D and
 // one key block BK (docs/kernels/attention.md has the arithmetic; here is how it is laid out).
 //
-//   .equ D, 32 | 64 | 128      head size
-//   .equ BK, 128 | 128 | 32    keys a block
+//   .equ kHeadSize, 32 | 64 | 128      D
+//   .equ kBlock, 128 | 128 | 32        BK
 //
-// What arrives and leaves, each behind two locks (EMPTY starts at 1, FULL at 0):
+// What arrives and leaves, each behind two locks:
 //   Q  64 queries in 8 groups of 8, each [1 + D/8][8 queries][8 bytes]: headers, then values
 //   K  [BK/16][D/8][16 keys][8 bytes]; V the same
 //   O  bf16 [D/8][64 queries][8]
@@ -29,26 +29,28 @@
 // r3 key blocks, r4 first group that sees the block. Loops name the rest.
 
 .equ GROUPS, 8
-.equ KV_BYTES, BK * D
-.equ Q_GROUP, (1 + D / 8) * 64
-.equ Y_GROUP, BK * 16
+.equ KV_BYTES, kBlock * kHeadSize
+.equ Q_GROUP, (1 + kHeadSize / 8) * 64
+.equ Y_GROUP, kBlock * 16
 .equ TILE_COLUMN, 64 * 8 * 4        // bytes of 8 columns of O
-.equ UNITS, BK / 32                 // of 32 keys
+.equ UNITS, kBlock / 32                 // of 32 keys
+
+.insert_nops
 
 // Columns of 8, by the accumulator half that holds one at a time: bml0 is 1, ... bmh7 is 16.
 .set column, 0
 .irp half, l, h
 .irp i, 0, 1, 2, 3, 4, 5, 6, 7
 .set column, column + 1
-.if column <= D / 8
+.if column <= kHeadSize / 8
 .set column_\half\i, column
 .endif
 .endr
 .endr
 
-.equ K, 0x70000
-.equ V, K + KV_BYTES
-.equ Q, 0x74000
+.equ kK, 0x70000
+.equ kV, kK + KV_BYTES
+.equ kQ, 0x74000
 .equ BIAS, 0x76200                  // [8 groups][32] maximum - 16127, for the exponent
 .equ MAXIMUM, 0x76400               // [8 groups][32]
 .equ VISIBLE, 0x76600               // [8 groups][32]
@@ -56,8 +58,8 @@
 .equ MOVED, 0x76900                 // [8 groups][16] how far the maximum moved, first 8
 .equ MOVERS, 0x76A00                // [8 groups] lanes whose maximum moved, int32
 .equ KEYS, 0x76A40                  // [32] lane / 8
-.equ O, 0x78000
-.if D == 128
+.equ kO, 0x78000
+.if kHeadSize == 128
 .equ PARTIAL, 0x76B00               // [8 groups][UNITS][32] maxima of 32 keys
 .equ Y, 0x77000
 .equ Y_BANK, 1
@@ -71,14 +73,14 @@
 .equ LOWEST, -16384
 .equ TOP, 16127
 
-.equ K_EMPTY, 48
-.equ K_FULL, 49
-.equ V_EMPTY, 50
-.equ V_FULL, 51
-.equ Q_EMPTY, 52
-.equ Q_FULL, 53
-.equ O_EMPTY, 54
-.equ O_FULL, 55
+.equ kLockKFree, 48
+.equ kLockKFull, 49
+.equ kLockVFree, 50
+.equ kLockVFull, 51
+.equ kLockQFree, 52
+.equ kLockQFull, 53
+.equ kLockOFree, 54
+.equ kLockOFull, 55
 
 .macro delay_slots
     nop
@@ -144,25 +146,25 @@ _start:
     .endr
 
 query_block:
-    acquire Q_FULL
+    acquire kLockQFull
 
 // Shift and number of key blocks are in every header. 16 bits each.
-    pointer p0, Q
+    pointer p0, kQ
     lda r3, [p0, #4]
     mova r1, #-16
     movxm r0, #0xFFFF
     and r0, r0, r3
     mov s1, r0
     lshl r3, r3, r1
-    mova r0, #D / 32 + 3
-    .if D == 128
+    mova r0, #kHeadSize / 32 + 3
+    .if kHeadSize == 128
     mova r0, #6
     .endif
     mov s0, r0
 
 // Headers: 8 x {multiplier, visible, shift, blocks} to a pattern of multipliers, in place, and one
 // of visible.
-    pointer p1, Q
+    pointer p1, kQ
     pointer p2, VISIBLE
     movxm m1, #16
     movxm m2, #Q_GROUP - 48
@@ -186,11 +188,11 @@ query_block:
     .endpipeline
 
 // Q^T, 8 x 8 bytes at a time, in place.
-    pointer p0, Q + 64
-    pointer p1, Q + 64
-    dimension 0, 32, D / 8, 96
-    dimension 1, 32, D / 8, 96
-    mova r0, #D
+    pointer p0, kQ + 64
+    pointer p1, kQ + 64
+    dimension 0, 32, kHeadSize / 8, 96
+    dimension 1, 32, kHeadSize / 8, 96
+    mova r0, #kHeadSize
     .pipeline transpose, r0
     vlda wl0, [p0], #32
     vlda.2d wh0, [p0], d0
@@ -218,7 +220,7 @@ query_block:
 
 key_block:
 // Groups go by two. Those that see nothing of the block any more are left out.
-    movxm r6, #BK
+    movxm r6, #kBlock
     mul r6, r6, r2
     movxm r1, #7
 skip_group:
@@ -238,11 +240,11 @@ skip_group:
 
 // --- scores: Y = M (K Q^T), and the largest of each 32 keys ---
 scores:
-    acquire K_FULL
-    pointer p0, K
+    acquire kLockKFull
+    pointer p0, kK
     movxm r0, #Q_GROUP
     mul r0, r0, r4
-    movxm r1, #Q + 512
+    movxm r1, #kQ + 512
     add r0, r0, r1
     mov p1, r0
     movxm r0, #Y_GROUP
@@ -283,16 +285,16 @@ scores:
     .endif
     .set column, column + 1
 .endm
-.macro exponent acc, y, yl, yh
-    vsrs.s16.s32 x6, \acc, s0
-    vmul \acc, x6, x10, r11
-    vsrs.s16.s32 \y, \acc, s1
-    vst \yl, [p2], #32
-    vst \yh, [p2], #32
+.macro exponent acc, s, y
+    vsrs.s16.s32 x\s, \acc, s0
+    vmul \acc, x\s, x10, r11
+    vsrs.s16.s32 x\y, \acc, s1
+    vst wl\y, [p2], #32
+    vst wh\y, [p2], #32
 .endm
 .macro products a0, a1, a2, a3, load, step
     .set column, 0
-    .rept D / 16 - 1
+    .rept kHeadSize / 16 - 1
     product x4, wl4, wh4, \a0, \a1, \a2, \a3, vldb, #32
     product x5, wl5, wh5, \a0, \a1, \a2, \a3, vldb, #32
     .endr
@@ -307,34 +309,34 @@ scores:
     vlda wl10, [p1, #-512]
     vlda wh10, [p1, #-480]
     products cm0, cm1, cm2, cm3, vldb, #32
-    exponent cm0, x7, wl7, wh7
-    exponent cm1, x8, wl8, wh8
+    exponent cm0, 6, 7
+    exponent cm1, 11, 8
     vmax_lt.s16 x9, r16, x7, x8
-    exponent cm2, x7, wl7, wh7
+    exponent cm2, 6, 7
     vmax_lt.s16 x9, r16, x9, x7
-    exponent cm3, x8, wl8, wh8
+    exponent cm3, 11, 8
     vmax_lt.s16 x9, r16, x9, x8
     products cm4, cm5, cm6, cm7, vldb.2d, d0
     padda.2d [p1], d1
-    exponent cm4, x7, wl7, wh7
+    exponent cm4, 6, 7
     vmax_lt.s16 x9, r16, x9, x7
-    exponent cm5, x8, wl8, wh8
+    exponent cm5, 11, 8
     vmax_lt.s16 x9, r16, x9, x8
-    exponent cm6, x7, wl7, wh7
+    exponent cm6, 6, 7
     vmax_lt.s16 x9, r16, x9, x7
-    exponent cm7, x8, wl8, wh8
+    exponent cm7, 11, 8
     vmax_lt.s16 x9, r16, x9, x8
     vst wl9, [p3], #32
     vst wh9, [p3], #32
     .endpipeline
-    release K_EMPTY
+    release kLockKFree
 
 // The last key block does not need Q any more.
     add r0, r2, #1
     sub r0, r3, r0
     jnz r0, #queries_stay
     delay_slots
-    rel #Q_EMPTY, r9
+    rel #kLockQFree, r9
 queries_stay:
 
 // --- what a query may not see: exponents of -32768 ---
@@ -345,9 +347,9 @@ queries_stay:
     add r0, r0, r1
     mov p0, r0
     lda.u16 r0, [p0, #0]
-    movxm r6, #BK
+    movxm r6, #kBlock
     mul r6, r6, r2                  // first key of the unit
-    movxm r1, #BK
+    movxm r1, #kBlock
     add r1, r6, r1
     geu r0, r0, r1
     jnz r0, #maxima
@@ -549,7 +551,7 @@ rescale_row:
     st r0, [p1, #0]
     mova r0, #32
     mul r0, r0, r20
-    movxm r22, #O
+    movxm r22, #kO
     add r0, r0, r22
     mov p0, r0
     mov p1, r0
@@ -576,8 +578,8 @@ rescale_next:
     sub r0, r0, r1
     jnz r0, #rescale_group
     delay_slots
-    mova r0, #D / 32 + 3
-    .if D == 128
+    mova r0, #kHeadSize / 32 + 3
+    .if kHeadSize == 128
     mova r0, #6
     .endif
     mov s0, r0
@@ -638,7 +640,7 @@ probabilities:
     vlda wl11, [p2], #32
     vlda wh11, [p2], #32
     vlda amll8, [p3], #32
-    .rept BK / 16
+    .rept kBlock / 16
     pair x0, wl0, wh0, x1, wl1, wh1
     pair x6, wl6, wh6, x7, wl7, wh7
     .endr
@@ -648,19 +650,19 @@ probabilities:
 // --- values: O += P V ---
     jnz r2, #values
     delay_slots
-    acquire O_EMPTY
+    acquire kLockOFree
     mova r0, #0
     vbcst.32 x0, r0
-    pointer p0, O
-    movxm r0, #D * 64 * 4 / 32 / 8
+    pointer p0, kO
+    movxm r0, #kHeadSize * 64 * 4 / 32 / 8
     .pipeline clear_loop, r0
     .rept 8
     vst wl0, [p0], #32
     .endr
     .endpipeline
 values:
-    acquire V_FULL
-    pointer p0, V
+    acquire kLockVFull
+    pointer p0, kV
     movxm r0, #Y_GROUP
     mul r0, r0, r4
     movxm r1, #Y
@@ -671,33 +673,35 @@ values:
     mov p2, r0
     movxm r0, #8 * 32
     mul r0, r0, r4
-    movxm r1, #O
+    movxm r1, #kO
     add r0, r0, r1
     mov p3, r0
     mov p4, r0
-    movxm m5, #D * 16 - 96
+    movxm m5, #kHeadSize * 16 - 96
     movxm m6, #96
-    dimension 0, D * 16 - 96 - KV_BYTES + 128, D / 8, D * 16 - 96 - KV_BYTES - (D / 8 - 1) * 128
-    dimension 1, 96 - Y_GROUP, D / 8, 96 + Y_GROUP
-    dimension 2, 96 - Y_GROUP, D / 8, 96 + Y_GROUP
-    dimension 3, TILE_COLUMN - 480, D / 8, 32 - (D / 8 - 1) * TILE_COLUMN
-    dimension 4, TILE_COLUMN - 480, D / 8, 32 - (D / 8 - 1) * TILE_COLUMN
+    dimension 0, kHeadSize * 16 - 96 - KV_BYTES + 128, kHeadSize / 8, kHeadSize * 16 - 96 - KV_BYTES - (kHeadSize / 8 - 1) * 128
+    dimension 1, 96 - Y_GROUP, kHeadSize / 8, 96 + Y_GROUP
+    dimension 2, 96 - Y_GROUP, kHeadSize / 8, 96 + Y_GROUP
+    dimension 3, TILE_COLUMN - 480, kHeadSize / 8, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
+    dimension 4, TILE_COLUMN - 480, kHeadSize / 8, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
     mova r1, #-1
     lshl r0, r5, r1
-    mova r1, #D / 8
+    mova r1, #kHeadSize / 8
     mul r0, r0, r1
-// 8 keys, in \v, and what comes after them in each operand.
-.macro value vl, vh, v, lda, v_step, ldb, p1_step, p2_step
-    vlda \vl, [p0], #32
-    \lda \vh, [p0], \v_step
-    vldb wl0, [p1], #32
-    \ldb wl1, [p1], \p1_step
-    vldb wl2, [p2], #32
-    \ldb wl3, [p2], \p2_step
-    vmac cm0, cm0, x0, \v, r13
-    vmac cm1, cm1, x1, \v, r13
-    vmac cm2, cm2, x2, \v, r13
-    vmac cm3, cm3, x3, \v, r13
+// 8 keys: \v of V, \a0..\a3 of the probabilities, and what comes after them in each operand. O is
+// in cm0..cm3 when it comes and in cm4..cm7 from the first product on: so the next may come while
+// this one's products are added.
+.macro value c0, c1, c2, c3, v, a0, a1, a2, a3, last, lda, v_step, ldb, p1_step, p2_step
+    vlda wl\v, [p0], #32
+    \lda wh\v, [p0], \v_step
+    vldb wl\a0, [p1], #32
+    \ldb wl\a1, [p1], \p1_step
+    vldb wl\a2, [p2], #32
+    \last wl\a3, [p2], \p2_step
+    vmac cm4, \c0, x\a0, x\v, r13
+    vmac cm5, \c1, x\a1, x\v, r13
+    vmac cm6, \c2, x\a2, x\v, r13
+    vmac cm7, \c3, x\a3, x\v, r13
 .endm
     .pipeline values_loop, r0
     .bank p0, 0
@@ -715,24 +719,24 @@ values:
     vlda amhh\i, [p3], #32
     .endif
     .endr
-    .rept BK / 16 - 1
-    value wl4, wh4, x4, vlda, #32, vldb, m6, m6
-    value wl5, wh5, x5, vlda, m5, vldb, m6, m6
+    value cm0, cm1, cm2, cm3, 4, 0, 1, 2, 3, vldb, vlda, #32, vldb, m6, m6
+    .rept kBlock / 16 - 1
+    value cm4, cm5, cm6, cm7, 5, 6, 7, 8, 9, vlda, vlda, m5, vldb, m6, m6
+    value cm4, cm5, cm6, cm7, 4, 0, 1, 2, 3, vldb, vlda, #32, vldb, m6, m6
     .endr
-    value wl4, wh4, x4, vlda, #32, vldb, m6, m6
-    value wl5, wh5, x5, vlda.2d, d0, vldb.2d, d1, d2
-    .irp i, 0, 1, 2, 3
+    value cm4, cm5, cm6, cm7, 5, 6, 7, 8, 9, vlda.2d, vlda.2d, d0, vldb.2d, d1, d2
+    .irp i, 4, 5, 6, 7
     vst amll\i, [p4], #32
     vst amlh\i, [p4], #32
     vst amhl\i, [p4], #32
-    .if \i == 3
+    .if \i == 7
     vst.2d amhh\i, [p4], d4
     .else
     vst amhh\i, [p4], #32
     .endif
     .endr
     .endpipeline
-    release V_EMPTY
+    release kLockVFree
 
     add r2, r2, #1
     sub r0, r3, r2
@@ -762,11 +766,11 @@ values:
     mova r0, #0
     mov s0, r0
     pointer p0, SUM
-    pointer p1, O
-    pointer p2, O
+    pointer p1, kO
+    pointer p2, kO
     pointer p4, INVERSE
     movxm m0, #TILE_COLUMN
-    movxm m1, #32 - (D / 8 - 1) * TILE_COLUMN
+    movxm m1, #32 - (kHeadSize / 8 - 1) * TILE_COLUMN
     movxm m2, #16
     movxm r16, #30840
     mova r17, #-16
@@ -799,7 +803,7 @@ values:
     .irp half, l, h
     .irp i, 0, 1, 2, 3, 4, 5, 6, 7
     .ifdef column_\half\i
-    .if column_\half\i == D / 8
+    .if column_\half\i == kHeadSize / 8
     vlda.ups.s64.s32 bm\half\i, s0, [p1], m1
     .else
     vlda.ups.s64.s32 bm\half\i, s0, [p1], m0
@@ -810,7 +814,7 @@ values:
     .irp half, l, h
     .irp i, 0, 1, 2, 3, 4, 5, 6, 7
     .ifdef column_\half\i
-    .if column_\half\i == D / 8
+    .if column_\half\i == kHeadSize / 8
     vst.srs.s32.s64 bm\half\i, s3, [p2], m1
     .else
     vst.srs.s32.s64 bm\half\i, s3, [p2], m0
@@ -830,11 +834,11 @@ values:
     vmov bmh8, x0
     mova r6, #0
     mova r7, #28
-    pointer p0, O
+    pointer p0, kO
     pointer p1, INVERSE
-    pointer p2, O
+    pointer p2, kO
     dimension 0, 32, 16, 32 - 1024
-    movxm r0, #2 * D
+    movxm r0, #2 * kHeadSize
     .pipeline tiles_loop, r0
     .bank p0, 2
     .bank p2, 2
@@ -855,6 +859,6 @@ values:
     vst.conv.bf16.fp32 bml3, [p2], #32
     vst.conv.bf16.fp32 bmh3, [p2], #32
     .endpipeline
-    release O_FULL
+    release kLockOFull
     j #query_block
     delay_slots

@@ -1,0 +1,4 @@
+// Head size 128.
+.equ kHeadSize, 128
+.equ kBlock, 32
+.include "core.asm"

@@ -1,0 +1,4 @@
+// Head size 32.
+.equ kHeadSize, 32
+.equ kBlock, 128
+.include "core.asm"
