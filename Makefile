@@ -182,6 +182,8 @@ $(BUILD)/gen/%.inc: %.s $(BUILD)/obj/kernels/embed/embed_program
 	@mkdir -p $(@D)
 	$(call quiet,AS,$<)$(BUILD)/obj/kernels/embed/embed_program $< >$@
 
+$(BUILD)/gen/kernels/attention/%.inc: kernels/attention/core.asm
+
 $(call objects,$(call sources,$(kernels.folders))): | $(CORE_PROGRAMS)
 
 # What is worth the optimizer's time. With sanitizers g++ takes two to three times as long over code

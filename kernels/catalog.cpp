@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "kernels/attention/attention.hpp"
 #include "kernels/matmul/matmul.hpp"
 #include "kernels/passthrough/kernels.hpp"
 
@@ -14,8 +15,13 @@ void Kernel::adopt(Shape&, std::string_view name, const std::vector<uint64_t>&) 
 }
 
 std::span<const Kernel* const> catalog() {
-    static const Kernel* const kernels[] = {&passthrough(), &transpose(), &broadcast(), &join(),
-                                            &matmul_int8()};
+    static const auto kernels = [] {
+        std::vector<const Kernel*> all = {&passthrough(), &transpose(), &broadcast(), &join(),
+                                          &matmul_int8()};
+        const auto attention = attention_kernels();
+        all.insert(all.end(), attention.begin(), attention.end());
+        return all;
+    }();
     return kernels;
 }
 

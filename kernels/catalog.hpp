@@ -20,6 +20,10 @@ struct Shape {
     uint64_t m = 0;
     uint64_t n = 0;
     uint64_t k = 0;
+    uint64_t heads = 0;
+    uint64_t kv_heads = 0;
+    uint64_t length = 0;
+    bool causal = false;
 };
 
 /// The members by name, as manifests have them.

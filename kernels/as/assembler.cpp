@@ -25,6 +25,7 @@ using Kind = Token::Kind;
 constexpr std::uint32_t kMaxSectionBytes = 1 << 24;
 constexpr unsigned kMaxValueDepth = 100;
 constexpr unsigned kMaxResolved = 1 << 20;
+constexpr unsigned kMaxStages = 32;
 constexpr unsigned kMaxInterval = 256;  // cycles, of a .pipeline loop
 constexpr std::size_t kMaxBody = 1024;  // instructions
 
@@ -684,7 +685,7 @@ class Assembler {
             auto_align_ = word == "on";
     }
 
-    // .pipeline NAME, rN [, most cycles]: what follows up to .endpipeline is the body of a loop
+    // .pipeline NAME, rN [, most stages]: what follows up to .endpipeline is the body of a loop
     // that runs as often as rN says. NAME_interval and NAME_stages are what came of it.
     void do_pipeline(const Line& line, std::size_t at) {
         const auto& tokens = line.tokens;
@@ -707,8 +708,8 @@ class Assembler {
         at += 4;
         if (tokens[at].is(",")) {
             ++at;
-            if (const auto most = count_at(line, at, kMaxInterval))
-                body_->max_interval = *most;
+            if (const auto most = count_at(line, at, kMaxStages))
+                body_->max_stages = *most;
         }
         at_end(line, at);
     }
@@ -761,11 +762,11 @@ class Assembler {
             std::vector<isa::Instruction> bare;
             for (const ParsedInstruction& parsed : instructions)
                 bare.push_back(parsed.instruction);
-            auto found = schedule_loop(bare, body.banks, body.max_interval);
+            auto found = schedule_loop(bare, body.banks, body.max_stages, kMaxInterval);
             if (!found) {
-                diagnostics_.error(body.where, "no schedule of " +
-                                                   std::to_string(body.max_interval) +
-                                                   " cycles or less was found for " + body.name);
+                diagnostics_.error(body.where,
+                                   "no schedule of at most " + std::to_string(body.max_stages) +
+                                       " overlapping iterations was found for " + body.name);
                 return;
             }
             schedule = std::move(*found);
@@ -780,7 +781,7 @@ class Assembler {
         std::string count;
         std::size_t section = 0;
         std::size_t first = 0;
-        unsigned max_interval = kMaxInterval;
+        unsigned max_stages = kMaxStages;
         Banks banks;
     };
 

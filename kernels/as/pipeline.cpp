@@ -291,7 +291,7 @@ unsigned least_interval(const Body& body) {
 }  // namespace
 
 std::optional<Schedule> schedule_loop(std::span<const Instruction> body, const Banks& banks,
-                                      unsigned max_interval) {
+                                      unsigned max_stages, unsigned max_interval) {
     Body parts{edges_of(body), {}};
     for (const Instruction& instruction : body)
         parts.uses.push_back(uses_of(instruction, banks));
@@ -301,7 +301,8 @@ std::optional<Schedule> schedule_loop(std::span<const Instruction> body, const B
             schedule.interval = interval;
             schedule.length = *std::ranges::max_element(*cycles) + 1;
             schedule.cycles = std::move(*cycles);
-            return schedule;
+            if (schedule.stages() <= max_stages)
+                return schedule;
         }
     }
     return std::nullopt;

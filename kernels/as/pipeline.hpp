@@ -29,9 +29,10 @@ using Banks = std::map<isa::Atom, unsigned>;
 
 /// Iterative modulo scheduling (Rau, 1994) with the registers as they are named. The schedule does
 /// what the instructions do one after the other, iteration after iteration, as long as no store of
-/// the loop goes where a load of the loop reads. Nothing if there is none of at most `max_interval`
-/// cycles.
+/// the loop goes where a load of the loop reads. Nothing if there is none with at most
+/// `max_stages`, of at most `max_interval` cycles.
 [[nodiscard]] std::optional<Schedule> schedule_loop(std::span<const isa::Instruction> body,
-                                                    const Banks& banks, unsigned max_interval);
+                                                    const Banks& banks, unsigned max_stages,
+                                                    unsigned max_interval);
 
 }  // namespace xdna::as

@@ -25,6 +25,8 @@
 //   probabilities 4 a tile: mv (difference, two shuffles, rounding) and half of two more shuffles
 //   values        BK/2 a 16 queries x 8 columns: the multiplier; for BK = 32: loads, 20 for 16
 //
+// At least two groups see a block, so that loops over groups may overlap two iterations.
+//
 // Registers that stay: r8 -1, r9 1, r10..r15 multiplier words and shuffle modes, s2 16; r2 key block,
 // r3 key blocks, r4 first group that sees the block. Loops name the rest.
 
@@ -301,7 +303,7 @@ scores:
     product x4, wl4, wh4, \a0, \a1, \a2, \a3, vldb, #32
     product x5, wl5, wh5, \a0, \a1, \a2, \a3, \load, \step
 .endm
-    .pipeline scores_loop, r0
+    .pipeline scores_loop, r0, 2
     .bank p0, 0
     .bank p1, 1
     .bank p2, Y_BANK
@@ -399,7 +401,7 @@ mask_unit:
     vst \xl, [p1], #32
     vst \xh, [p1], \mod
     .endm
-    .pipeline mask_loop, r0
+    .pipeline mask_loop, r0, 2
     vlda wl0, [p2], #32
     vlda wh0, [p2], #32
     vmov x1, x8
@@ -463,7 +465,7 @@ maxima:
     mova r21, #16
     mova r19, #0                    // lanes whose maximum moved, of all groups
     mov r0, r5
-    .pipeline maxima_loop, r0
+    .pipeline maxima_loop, r0, 2
     .bank p0, 1
     .bank p1, 1
     .bank p2, 1
@@ -631,7 +633,7 @@ probabilities:
     vst wl8, [p1], #32
     vst wh8, [p1], m0
 .endm
-    .pipeline probabilities_loop, r0
+    .pipeline probabilities_loop, r0, 2
     .bank p0, Y_BANK
     .bank p1, Y_BANK
     .bank p2, 1
@@ -703,7 +705,7 @@ values:
     vmac cm6, \c2, x\a2, x\v, r13
     vmac cm7, \c3, x\a3, x\v, r13
 .endm
-    .pipeline values_loop, r0
+    .pipeline values_loop, r0, kHeadSize / 8
     .bank p0, 0
     .bank p1, Y_BANK
     .bank p2, Y_BANK

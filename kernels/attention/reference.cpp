@@ -28,7 +28,8 @@ int32_t saturate16(int64_t value) {
     return static_cast<int32_t>(std::clamp<int64_t>(value, INT16_MIN, INT16_MAX));
 }
 
-// 2^(exponent of `bits`) (1 + fraction) 2^16, rounded to 8 bits: `bits` are those of a bf16 below 1.
+// 2^(exponent of `bits`) (1 + fraction) 2^16, rounded to 8 bits: `bits` are those of a bf16
+// below 1.
 uint8_t probability(int32_t bits) {
     const double value = value_of_bf16(static_cast<uint16_t>(bits));
     const auto fixed = static_cast<int32_t>(std::floor(value * 65536));
@@ -72,8 +73,8 @@ QueryHeader score_scale(uint32_t head_size, double scale, double largest) {
     while (header.shift < 31 && largest * unit * std::ldexp(1, header.shift + 1) <= INT16_MAX) {
         ++header.shift;
     }
-    header.multiplier = static_cast<int16_t>(
-        saturate16(std::llround(scale * unit * std::ldexp(1, header.shift))));
+    header.multiplier =
+        static_cast<int16_t>(saturate16(std::llround(scale * unit * std::ldexp(1, header.shift))));
     return header;
 }
 

@@ -151,8 +151,6 @@ TEST(AttentionCore, EqualsTheReference) {
             Bench bench(d, pipeline);
             const auto out = bench.run(sample, 0);
             expect_equal(out, sample, 0, "head size " + std::to_string(d));
-            std::cout << d << (pipeline ? " pipelined " : " in order ") << bench.machine.cycles
-                      << " cycles, " << 256 * 64 * d * 2 / 256 << " ideal\n";
         }
     }
 }

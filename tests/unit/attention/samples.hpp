@@ -56,7 +56,8 @@ struct Sample {
         return out;
     }
     void quantise() {
-        const auto one = [](const std::vector<double>& in, double& scale, std::vector<int8_t>& out) {
+        const auto one = [](const std::vector<double>& in, double& scale,
+                            std::vector<int8_t>& out) {
             double largest = 1e-30;
             for (const double each : in) {
                 largest = std::max(largest, std::abs(each));
@@ -80,9 +81,9 @@ struct Sample {
     }
 };
 
-/// normal: N(0, 1). peaky: scores of standard deviation 6. flat: queries of 0. one-hot: one key that
-/// every query matches with a huge score. saturating: nothing but -128 and 127. huge, tiny: normal,
-/// with multipliers at the ends of their range.
+/// normal: N(0, 1). peaky: scores of standard deviation 6. flat: queries of 0. one-hot: one key
+/// that every query matches with a huge score. saturating: nothing but -128 and 127. huge, tiny:
+/// normal, with multipliers at the ends of their range.
 inline Sample make_sample(std::string_view data, uint32_t d, uint32_t length, bool causal,
                           unsigned seed) {
     std::mt19937 random(seed);

@@ -1,0 +1,19 @@
+// attention_{256,512,1024,2048}_int8_d{32,64,128}: softmax(Q K^T) V on 16 cores.
+// docs/kernels/attention.md has the arithmetic, layout.hpp the buffers.
+#pragma once
+
+#include <span>
+
+#include "kernels/attention/layout.hpp"
+#include "kernels/catalog.hpp"
+
+namespace xdna::kernels {
+
+/// By length, then head size.
+std::span<const Kernel* const> attention_kernels();
+
+/// The problem that a kernel of these makes of a shape. Throws std::invalid_argument naming the
+/// member that it cannot take, or the kernel, if it is none of these.
+attention::Problem attention_problem(const Kernel& kernel, const Shape& shape);
+
+}  // namespace xdna::kernels

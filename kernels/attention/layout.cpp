@@ -1,0 +1,127 @@
+#include "kernels/attention/layout.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace xdna::kernels::attention {
+namespace {
+
+constexpr uint32_t kGroup = 8;
+
+// Place of a query in the order of cores.
+uint32_t place(uint32_t query) {
+    const uint32_t in_block = query % kQueryBlock;
+    const uint32_t group = in_block / (kCores * kGroup);
+    const uint32_t core = in_block / kGroup % kCores;
+    return query - in_block + core * kCoreQueries + group * kGroup + in_block % kGroup;
+}
+
+void expect_size(const char* what, size_t got, uint64_t wanted) {
+    if (got != wanted) {
+        throw std::invalid_argument(std::string(what) + " has " + std::to_string(got) +
+                                    " elements or bytes, not " + std::to_string(wanted));
+    }
+}
+
+}  // namespace
+
+uint32_t Problem::key_blocks(uint32_t query_block) const {
+    const uint32_t block = key_block(head_size);
+    const uint32_t needed = ((query_block + 1) * kQueryBlock + block - 1) / block;
+    return causal ? std::min(needed, key_blocks()) : key_blocks();
+}
+
+std::vector<uint8_t> pack_queries(const Problem& problem, std::span<const int8_t> q,
+                                  std::span<const QueryHeader> headers) {
+    const uint32_t d = problem.head_size;
+    const uint64_t rows = uint64_t{problem.heads} * problem.length;
+    expect_size("q", q.size(), rows * d);
+    expect_size("headers", headers.size(), rows);
+    const uint64_t row_bytes = sizeof(QueryHeader) + d;
+    std::vector<uint8_t> out(problem.heads * problem.head_q_bytes());
+    for (uint32_t head = 0; head < problem.heads; ++head) {
+        uint8_t* const base = &out[head * problem.head_q_bytes()];
+        for (uint32_t i = 0; i < problem.query_blocks() * kQueryBlock; ++i) {
+            uint8_t* const at = base + place(i) * row_bytes;
+            const uint32_t last = std::min(i, problem.length - 1);
+            QueryHeader header = headers[uint64_t{head} * problem.length + last];
+            header.visible = static_cast<uint16_t>(problem.visible(last));
+            header.blocks = static_cast<uint16_t>(problem.key_blocks(i / kQueryBlock));
+            std::memcpy(at, &header, sizeof header);
+            if (i < problem.length) {
+                std::memcpy(at + sizeof header, &q[(uint64_t{head} * problem.length + i) * d], d);
+            }
+        }
+    }
+    return out;
+}
+
+std::vector<uint8_t> pack_keys(const Problem& problem, std::span<const int8_t> k,
+                               std::span<const int8_t> v) {
+    const uint32_t d = problem.head_size;
+    const uint64_t head = uint64_t{problem.length} * d;
+    expect_size("k", k.size(), problem.kv_heads * head);
+    expect_size("v", v.size(), problem.kv_heads * head);
+    const uint64_t page = uint64_t{key_block(d)} * d;
+    std::vector<uint8_t> out(problem.kv_heads * problem.head_kv_bytes());
+    for (uint32_t h = 0; h < problem.kv_heads; ++h) {
+        for (uint64_t at = 0; at < head; at += page) {
+            const uint64_t bytes = std::min(page, head - at);
+            uint8_t* const to = &out[h * problem.head_kv_bytes() + 2 * at];
+            std::memcpy(to, &k[h * head + at], bytes);
+            std::memcpy(to + page, &v[h * head + at], bytes);
+        }
+    }
+    return out;
+}
+
+std::vector<uint16_t> unpack_output(const Problem& problem, std::span<const uint8_t> buffer) {
+    const uint32_t d = problem.head_size;
+    expect_size("o", buffer.size(), problem.heads * problem.head_o_bytes());
+    std::vector<uint16_t> out(uint64_t{problem.heads} * problem.length * d);
+    for (uint32_t head = 0; head < problem.heads; ++head) {
+        for (uint32_t i = 0; i < problem.length; ++i) {
+            std::memcpy(&out[(uint64_t{head} * problem.length + i) * d],
+                        &buffer[head * problem.head_o_bytes() + uint64_t{place(i)} * d * 2],
+                        uint64_t{d} * 2);
+        }
+    }
+    return out;
+}
+
+std::vector<uint8_t> reference(const Problem& problem, std::span<const uint8_t> q,
+                               std::span<const uint8_t> kv) {
+    const uint32_t d = problem.head_size;
+    expect_size("q", q.size(), problem.heads * problem.head_q_bytes());
+    expect_size("kv", kv.size(), problem.kv_heads * problem.head_kv_bytes());
+    const uint64_t row_bytes = sizeof(QueryHeader) + d;
+    const uint64_t page = uint64_t{key_block(d)} * d;
+    std::vector<uint8_t> out;
+    for (uint32_t head = 0; head < problem.heads; ++head) {
+        std::vector<QueryHeader> headers;
+        std::vector<int8_t> queries;
+        for (uint64_t at = 0; at < problem.head_q_bytes(); at += row_bytes) {
+            const uint8_t* const row = &q[head * problem.head_q_bytes() + at];
+            QueryHeader header;
+            std::memcpy(&header, row, sizeof header);
+            headers.push_back(header);
+            queries.insert(queries.end(), row + sizeof header, row + row_bytes);
+        }
+        std::vector<int8_t> k;
+        std::vector<int8_t> v;
+        const uint32_t shared = head / (problem.heads / problem.kv_heads);
+        for (uint64_t at = 0; at < problem.head_kv_bytes(); at += 2 * page) {
+            const uint8_t* const from = &kv[shared * problem.head_kv_bytes() + at];
+            k.insert(k.end(), from, from + page);
+            v.insert(v.end(), from + page, from + 2 * page);
+        }
+        const auto rows = reference({d, headers, queries, k, v});
+        const auto* const bytes = reinterpret_cast<const uint8_t*>(rows.data());
+        out.insert(out.end(), bytes, bytes + rows.size() * 2);
+    }
+    return out;
+}
+
+}  // namespace xdna::kernels::attention

@@ -1,0 +1,67 @@
+// Attention on the modelled array against its reference.
+#include "kernels/attention/attention.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "tests/support/npu.hpp"
+#include "tests/unit/attention/samples.hpp"
+
+namespace xdna::kernels {
+namespace {
+
+using attention::Problem;
+using attention::QueryHeader;
+
+const Kernel& kernel(uint32_t length, uint32_t d) {
+    return *find("attention_" + std::to_string(length) + "_int8_d" + std::to_string(d));
+}
+
+// Buffers of a problem whose heads are samples of some data.
+std::vector<test::Bytes> inputs(const Problem& p, std::string_view data) {
+    std::vector<int8_t> q, k, v;
+    std::vector<QueryHeader> headers;
+    for (uint32_t head = 0; head < p.heads; ++head) {
+        const auto s = attention::test::make_sample(data, p.head_size, p.length, p.causal, head);
+        q.insert(q.end(), s.q8.begin(), s.q8.end());
+        headers.insert(headers.end(), s.headers.begin(), s.headers.end());
+        if (head < p.kv_heads) {
+            k.insert(k.end(), s.k8.begin(), s.k8.end());
+            v.insert(v.end(), s.v8.begin(), s.v8.end());
+        }
+    }
+    return {pack_queries(p, q, headers), pack_keys(p, k, v)};
+}
+
+void expect_equal(test::Npu& npu, const Kernel& kernel, const Shape& shape, std::string_view data) {
+    const Problem p = attention_problem(kernel, shape);
+    const auto in = inputs(p, data);
+    const auto out = npu.run(kernel.command(shape), in);
+    const auto expected = kernel.reference(shape, in);
+    EXPECT_EQ(attention::unpack_output(p, out[0]), attention::unpack_output(p, expected[0]))
+        << kernel.name() << ", " << data << ", heads " << shape.heads << ", length "
+        << shape.length;
+}
+
+Shape shape(uint64_t heads, uint64_t kv_heads, uint64_t length, bool causal) {
+    Shape s;
+    s.heads = heads;
+    s.kv_heads = kv_heads;
+    s.length = length;
+    s.causal = causal;
+    return s;
+}
+
+TEST(Attention, EqualsItsReference) {
+    for (const uint32_t d : {32U, 64U, 128U}) {
+        const Kernel& k = kernel(256, d);
+        test::Npu npu(k.design());
+        expect_equal(npu, k, shape(4, 4, 256, false), "normal");
+        expect_equal(npu, k, shape(1, 1, 200, true), "peaky");
+        expect_equal(npu, k, shape(6, 2, 37, false), "normal");
+    }
+}
+
+}  // namespace
+}  // namespace xdna::kernels
