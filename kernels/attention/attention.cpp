@@ -335,15 +335,22 @@ class Attention final : public Kernel {
 
 std::span<const Kernel* const> attention_kernels() {
     static const auto kernels = [] {
-        std::vector<const Kernel*> all;
+        std::vector<Attention> all;
         for (const uint32_t length : {256U, 512U, 1024U, 2048U}) {
             for (const uint32_t head_size : {32U, 64U, 128U}) {
-                all.push_back(new Attention(length, head_size));
+                all.emplace_back(length, head_size);
             }
         }
         return all;
     }();
-    return kernels;
+    static const auto pointers = [] {
+        std::vector<const Kernel*> all;
+        for (const Attention& kernel : kernels) {
+            all.push_back(&kernel);
+        }
+        return all;
+    }();
+    return pointers;
 }
 
 Problem attention_problem(const Kernel& kernel, const Shape& shape) {
