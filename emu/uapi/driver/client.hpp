@@ -95,7 +95,7 @@ class Client final : public File {
   private:
     // gem.cpp
     int open_bo(const BoPtr& bo, uint32_t& handle);
-    void close_bo(uint32_t handle, BoPtr bo);
+    void close_bo(uint32_t handle, const BoPtr& bo);
     int add_map_offset(Bo& bo);
 
     // bo.cpp

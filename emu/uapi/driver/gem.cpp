@@ -52,7 +52,7 @@ int Client::open_bo(const BoPtr& bo, uint32_t& handle) {
     return 0;
 }
 
-void Client::close_bo(uint32_t handle, BoPtr bo) {
+void Client::close_bo(uint32_t handle, const BoPtr& bo) {
     if (--bo->opens == 0) {
         if (bo->type != AMDXDNA_BO_DEV && bo->client != nullptr) {
             bo->client->total_usage -= bo->size;
@@ -80,11 +80,11 @@ void Client::close_bo(uint32_t handle, BoPtr bo) {
 int Client::gem_close(Caller& /*caller*/, void* arg) {
     const auto& args = *static_cast<drm_gem_close*>(arg);
     const Lock lock(device_->mutex);
-    BoPtr bo = bos_.remove(args.handle);
+    const BoPtr bo = bos_.remove(args.handle);
     if (!bo) {
         return -EINVAL;
     }
-    close_bo(args.handle, std::move(bo));
+    close_bo(args.handle, bo);
     return 0;
 }
 

@@ -96,7 +96,7 @@ bool send(int fd, const wire::Request& request) {
 /// `interrupted`, where that is not null; else the wait goes on.
 bool receive(int fd, Answer& answer, bool* interrupted) {
     iovec data{&answer.reply, sizeof answer.reply};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     msghdr message{};
     message.msg_iov = &data;
     message.msg_iovlen = 1;

@@ -227,6 +227,7 @@ int fstat_any(int fd, void* to) {
 
 }  // namespace
 
+// NOLINTBEGIN(bugprone-macro-parentheses): types and whole argument lists
 #define DOOR_STAT(function, type, flags)                                \
     DOOR_EXPORT int function(const char* path, type* status) noexcept { \
         return stat_any(AT_FDCWD, path, status, flags);                 \
@@ -244,6 +245,7 @@ DOOR_XSTAT(__xstat, struct stat, 0)
 DOOR_XSTAT(__xstat64, struct stat64, 0)
 DOOR_XSTAT(__lxstat, struct stat, AT_SYMLINK_NOFOLLOW)
 DOOR_XSTAT(__lxstat64, struct stat64, AT_SYMLINK_NOFOLLOW)
+// NOLINTEND(bugprone-macro-parentheses)
 
 DOOR_EXPORT int fstatat(int directory, const char* path, struct stat* status, int flags) noexcept {
     return stat_any(directory, path, status, flags);
@@ -277,6 +279,8 @@ DOOR_EXPORT int statx(int directory, const char* path, int flags, unsigned mask,
     const auto ask = [=](int at, const char* real) {
         return raw(SYS_statx, at, word(real), flags, mask | STATX_TYPE | STATX_INO, word(status));
     };
+    // The header says that there is a path; the kernel takes none.
+    // NOLINTNEXTLINE(clang-diagnostic-*)
     if (directory >= 0 && (path == nullptr || path[0] == 0) && (flags & AT_EMPTY_PATH) != 0) {
         const long result = ask(directory, path);
         struct stat plain;
@@ -302,6 +306,7 @@ DOOR_EXPORT int statx(int directory, const char* path, int flags, unsigned mask,
 
 // A row: function, result, what follows the path, how that is passed on, whether a link is
 // followed.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define DOOR_PATH(function, result, parameters, arguments, follow)                  \
     DOOR_EXPORT result function parameters noexcept {                               \
         if (!may_concern(AT_FDCWD, path))                                           \
@@ -311,6 +316,7 @@ DOOR_EXPORT int statx(int directory, const char* path, int flags, unsigned mask,
             return NEXT(function) arguments;                                        \
         });                                                                         \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
 DOOR_PATH(access, int, (const char* path, int mode), (path, mode), true)

@@ -23,7 +23,8 @@ size_t path_of(int directory, char* buffer, size_t capacity) {
             link[14 + i] = digits[count - 1 - i];
         link[14 + count] = 0;
     }
-    long size =
+    buffer[0] = 0;
+    const long size =
         raw(SYS_readlinkat, AT_FDCWD, word(link), word(buffer), static_cast<long>(capacity - 1));
     if (size <= 0 || buffer[0] != '/')
         return 0;
