@@ -116,6 +116,7 @@ inline bool parse_file(const Address& server, const Address& address, uint64_t& 
         std::memcmp(&address.sun, &server.sun, server.size) != 0)
         return false;
     const char* at = reinterpret_cast<const char*>(&address.sun) + server.size;
+    // The kernel wrote it. NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult)
     return *at == '.' && parse_hex(at + 1, 16, file);
 }
 

@@ -176,6 +176,7 @@ int scan(DIR* directory, Entry*** list, int (*select)(const Entry*),
         }
         if (count == capacity) {
             capacity = capacity == 0 ? 16 : 2 * capacity;
+            // An array of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression)
             auto** larger = static_cast<Entry**>(::realloc(entries, capacity * sizeof *entries));
             if (larger == nullptr)
                 break;
@@ -198,7 +199,7 @@ int scan(DIR* directory, Entry*** list, int (*select)(const Entry*),
         return -1;
     }
     if (compare != nullptr && count > 1)
-        ::qsort(entries, count, sizeof *entries,
+        ::qsort(entries, count, sizeof *entries,  // NOLINT(bugprone-sizeof-expression): pointers
                 reinterpret_cast<int (*)(const void*, const void*)>(compare));
     *list = entries;
     return static_cast<int>(count);
@@ -211,6 +212,7 @@ DIR* opendirat(int directory, const char* path) {
 
 }  // namespace
 
+// NOLINTBEGIN(bugprone-macro-parentheses): types
 #define DOOR_SCANDIR(function, at_function, entry, read)                                        \
     DOOR_EXPORT int function(const char* path, entry*** list, int (*select)(const entry*),      \
                              int (*compare)(const entry**, const entry**)) {                    \
@@ -243,6 +245,7 @@ DOOR_SCANDIR(scandir64, scandirat64, struct dirent64, ::readdir64)
     }
 DOOR_GLOB(glob, glob_t, ::readdir, ::stat, ::lstat)
 DOOR_GLOB(glob64, glob64_t, ::readdir64, ::stat64, ::lstat64)
+// NOLINTEND(bugprone-macro-parentheses)
 
 // --- the working directory ----------------------------------------------------------------------
 
