@@ -107,6 +107,10 @@ kernels.run       = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
 BENCHES := array core xdna count_instructions kernels
+ifneq ($(wildcard /usr/include/oneapi/dnnl/dnnl.h),)
+BENCHES += cpu
+bench/cpu.packages := -ldnnl
+endif
 bench/array.libs              := array image
 bench/core.libs               := core as isa image
 bench/kernels.libs            := kernels flow firmware core array as isa image
@@ -257,7 +261,7 @@ run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')
 define bench_rule
 $(BUILD)/bench/$(1): $(call objects,bench/$(1).cpp) $(call archive,$(bench/$(1).libs))
 	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(call packages,$(bench/$(1).libs)) -lbenchmark
+	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(call packages,$(bench/$(1).libs)) $(bench/$(1).packages) -lbenchmark
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 

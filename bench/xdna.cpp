@@ -33,10 +33,14 @@ void create_map_destroy(benchmark::State& state, xdna_bo_type type) {
     }
 }
 BENCHMARK_CAPTURE(create_map_destroy, share, XDNA_BO_SHARE)
+    ->Name("bo/npu/share")
     ->RangeMultiplier(16)
     ->Range(4096, 64 << 20);
-BENCHMARK_CAPTURE(create_map_destroy, dev, XDNA_BO_DEV)->RangeMultiplier(16)->Range(4096, 16 << 20);
-BENCHMARK_CAPTURE(create_map_destroy, cmd, XDNA_BO_CMD)->Arg(4096);
+BENCHMARK_CAPTURE(create_map_destroy, dev, XDNA_BO_DEV)
+    ->Name("bo/npu/dev")
+    ->RangeMultiplier(16)
+    ->Range(4096, 16 << 20);
+BENCHMARK_CAPTURE(create_map_destroy, cmd, XDNA_BO_CMD)->Name("bo/npu/cmd")->Arg(4096);
 
 void sync(benchmark::State& state, xdna_sync direction) {
     const auto size = static_cast<uint64_t>(state.range(0));
@@ -44,10 +48,15 @@ void sync(benchmark::State& state, xdna_sync direction) {
     while (state.KeepRunning()) {
         check(xdna_bo_sync(bo.get(), direction, 0, size));
     }
-    state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
+    state.counters["bytes"] = static_cast<double>(size);
 }
-BENCHMARK_CAPTURE(sync, to_device, XDNA_SYNC_TO_DEVICE)->RangeMultiplier(16)->Range(4096, 16 << 20);
-BENCHMARK_CAPTURE(sync, from_device, XDNA_SYNC_FROM_DEVICE)->Arg(1 << 20);
+BENCHMARK_CAPTURE(sync, to_device, XDNA_SYNC_TO_DEVICE)
+    ->Name("sync/npu/to_device")
+    ->RangeMultiplier(16)
+    ->Range(4096, 16 << 20);
+BENCHMARK_CAPTURE(sync, from_device, XDNA_SYNC_FROM_DEVICE)
+    ->Name("sync/npu/from_device")
+    ->Arg(1 << 20);
 
 /// As sync(), on lines that the CPU has just written: these go out to memory.
 void write_and_sync(benchmark::State& state) {
@@ -60,9 +69,9 @@ void write_and_sync(benchmark::State& state) {
         state.ResumeTiming();
         bo.sync_to_device();
     }
-    state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
+    state.counters["bytes"] = static_cast<double>(size);
 }
-BENCHMARK(write_and_sync)->Arg(1 << 20);
+BENCHMARK(write_and_sync)->Name("sync/npu/written")->Arg(1 << 20);
 
 void submit_and_wait(benchmark::State& state) {
     Command command = commands().make();
@@ -71,7 +80,7 @@ void submit_and_wait(benchmark::State& state) {
     }
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(submit_and_wait)->UseRealTime();
+BENCHMARK(submit_and_wait)->Name("submit/npu/one/1")->UseRealTime();
 
 void set_words_submit_and_wait(benchmark::State& state) {
     Command command = commands().make();
@@ -82,7 +91,7 @@ void set_words_submit_and_wait(benchmark::State& state) {
     }
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(set_words_submit_and_wait)->UseRealTime();
+BENCHMARK(set_words_submit_and_wait)->Name("submit/npu/changed/1")->UseRealTime();
 
 /// Several commands in flight: each is waited for when its turn to be submitted again comes.
 void pipelined(benchmark::State& state) {
@@ -104,7 +113,7 @@ void pipelined(benchmark::State& state) {
     }
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(pipelined)->Arg(2)->Arg(4)->UseRealTime();
+BENCHMARK(pipelined)->Name("submit/npu/pipelined")->Arg(2)->Arg(4)->UseRealTime();
 
 void chained(benchmark::State& state) {
     std::vector<Command> members;
@@ -113,12 +122,12 @@ void chained(benchmark::State& state) {
     }
     Command chain(commands().hwctx());
     chain.set_chain(members);
-    while (state.KeepRunning()) {
+    while (state.KeepRunningBatch(state.range(0))) {  // the time is a command's, not a chain's
         chain.run();
     }
-    state.SetItemsProcessed(state.iterations() * state.range(0));
+    state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(chained)->Arg(8)->Arg(24)->UseRealTime();
+BENCHMARK(chained)->Name("submit/npu/chain")->Arg(8)->Arg(24)->UseRealTime();
 
 }  // namespace
 }  // namespace xdna::bench
@@ -132,10 +141,10 @@ int main(int argc, char** argv) {
         xdna::Device& device = xdna::bench::device();
         const auto info = device.info();
         const auto version = device.driver_version();
+        benchmark::AddCustomContext("xdna_NPU", std::string(info.generation) + " " +
+                                                    info.marketing_name + " at " + info.bdf);
         benchmark::AddCustomContext(
-            "npu", std::string(info.generation) + " " + info.marketing_name + " at " + info.bdf);
-        benchmark::AddCustomContext(
-            "driver", std::to_string(version.major) + "." + std::to_string(version.minor));
+            "xdna_driver", std::to_string(version.major) + "." + std::to_string(version.minor));
         // An empty command must complete before its time means anything.
         xdna::bench::commands().make().run();
     } catch (const xdna::Error& error) {

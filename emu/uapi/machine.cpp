@@ -29,15 +29,15 @@ namespace {
 constexpr unsigned kVendor = 0x1022, kDevice = 0x1502, kRevision = 0, kClass = 0x118000;
 
 struct Bar {
-    unsigned index;
     uint64_t address, size;
+    unsigned index;
     bool prefetchable_64;
 };
 constexpr Bar kBars[] = {
-    {0, 0xdc600000, 512 << 10, false},                // PSP and SMU registers
-    {1, 0xdc680000, 8 << 10, false},                  // MSI-X table and pending bits
-    {2, 0x7fc0000000, 256 << 10, true},               // SRAM: mailbox rings
-    {4, 0xdc640000 + (512 << 10), 256 << 10, false},  // mailbox registers
+    {0xdc600000, 512 << 10, 0, false},                // PSP and SMU registers
+    {0xdc680000, 8 << 10, 1, false},                  // MSI-X table and pending bits
+    {0x7fc0000000, 256 << 10, 2, true},               // SRAM: mailbox rings
+    {0xdc640000 + (512 << 10), 256 << 10, 4, false},  // mailbox registers
 };
 
 constexpr size_t kConfigSize = 4096;

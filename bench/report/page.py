@@ -1,0 +1,161 @@
+"""The report's page: one HTML file with nothing outside it."""
+import json
+from html import escape
+
+import svg
+from records import DEVICES, bandwidth, median, noise, rate, size, utilisation
+
+STYLE = """
+:root { --ink:#1c2024; --soft:#60666d; --rule:#d9dde1; --paper:#fff; --panel:#f6f7f8; --npu:#c2410c; --gpu:#15803d; --cpu:#1d4ed8 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink:#e8eaed; --soft:#9aa1a9; --rule:#363b41; --paper:#15181b; --panel:#1d2125; --npu:#fb923c; --gpu:#4ade80; --cpu:#7aa5ff } }
+* { box-sizing: border-box }
+body { margin:0 auto; max-width:1120px; padding:24px 20px 60px; color:var(--ink); background:var(--paper);
+  font:15px/1.5 system-ui, sans-serif }
+h1 { font-size:26px; margin:0 0 4px } h2 { font-size:18px; margin:36px 0 8px }
+p, dl { color:var(--soft); margin:4px 0 12px; max-width:75ch }
+.charts { display:grid; grid-template-columns:repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap:16px; align-items:start }
+figure { margin:0; padding:12px; background:var(--panel); border-radius:8px; min-width:0 }
+figcaption { font-weight:600; margin-bottom:6px } figcaption span { font-weight:400; color:var(--soft) }
+svg { width:100%; height:auto; display:block; font:11px system-ui, sans-serif }
+svg text { fill:var(--ink) } svg .tick, svg .title { fill:var(--soft) }
+.grid { stroke:var(--rule) } polyline { fill:none; stroke-width:1.5 } .roof { stroke-dasharray:5 4 }
+.npu { fill:var(--npu); stroke:var(--npu) } .gpu { fill:var(--gpu); stroke:var(--gpu) } .cpu { fill:var(--cpu); stroke:var(--cpu) }
+polyline.npu, polyline.gpu, polyline.cpu { fill:none } circle.modelled { fill:var(--panel); stroke-width:2 } circle.virtual, rect.virtual { stroke:var(--soft); fill-opacity:.5; stroke-width:2 }
+rect.modelled { fill-opacity:.25; stroke-dasharray:3 2 }
+.key { display:inline-block; width:11px; height:11px; border-radius:3px; margin:0 5px 0 14px; background:currentColor }
+.table { overflow-x:auto } table { border-collapse:collapse; font-size:13px; width:100% }
+th, td { text-align:left; padding:4px 10px 4px 0; border-bottom:1px solid var(--rule); white-space:nowrap }
+td.n, th.n { text-align:right; font-variant-numeric:tabular-nums } .modelled-text { font-style:italic }
+a { color:inherit }
+"""
+
+NAMES = {"npu": "NPU", "gpu": "GPU", "cpu": "CPU"}
+
+
+def series_of(results, value):
+    """One line a device and type, over the size of the shape."""
+    groups = {}
+    for result in results:
+        if value(result) is not None and size(result):
+            groups.setdefault((result["device"], result["type"]), []).append((size(result), value(result), result))
+    return [(f"{NAMES[device]} {kind}", device, points) for (device, kind), points in sorted(groups.items())]
+
+
+def lines_of(results, value, label, x_title, y_title, x_unit, y_unit):
+    series = series_of(results, value)
+    return svg.lines(series, label, x_title, y_title, x_unit, y_unit) if series else None
+
+
+def bars_of(results, value, label, unit, limit=None):
+    rows = [(f"{NAMES[r['device']]} {r['group']} {r['type']} {r['shape']}", value(r), r) for r in results if value(r) is not None]
+    return svg.bars(rows, label, unit, limit) if rows else None
+
+
+def roofline_of(report):
+    results = [r for r in report["results"] if "macs" in r and "bytes" in r]
+    roofs = [(device, f"{NAMES[device]} {roof['name']}", roof["ops"], roof["bytes"])
+             for device in DEVICES for roof in report["devices"].get(device, {}).get("roofs", [])]
+    points = [(2 * r["macs"] / r["bytes"], rate(r), r) for r in results]
+    return svg.roofline(roofs, points, "Roofline") if points else None
+
+
+def group(report, *names):
+    return [r for r in report["results"] if r["group"] in names]
+
+
+# Title, what it says, drawing; a chart without results is left out and said to be.
+CHARTS = (
+    ("Latency of a command", "submit and wait, by how it is submitted",
+     lambda r: bars_of(group(r, "submit"), median, "Latency of a command", "s")),
+    ("BOs", "create, map and destroy, by size",
+     lambda r: lines_of(group(r, "bo"), median, "BO time by size", "size", "time", "B", "s")),
+    ("Copy and sync", "bandwidth by size",
+     lambda r: lines_of(group(r, "copy", "sync"), bandwidth, "Bandwidth by size", "size", "bandwidth", "B", "B/s")),
+    ("Hand-over", "NPU to GPU, with and without a copy",
+     lambda r: lines_of(group(r, "handover"), median, "Hand-over time by size", "size", "time", "B", "s")),
+    ("Matrix multiplication", "throughput by M x N x K",
+     lambda r: lines_of(group(r, "matmul"), rate, "Matmul throughput by shape", "M x N x K", "operations a second", "", "op/s")),
+    ("Attention", "time by sequence length x head size x heads",
+     lambda r: lines_of(group(r, "attention"), median, "Attention time by shape", "S x d x heads", "time", "", "s")),
+    ("Roofline", "dashed: what the device could do at most", roofline_of),
+    ("Utilisation", "share of the device's peak, whole command",
+     lambda r: bars_of(r["results"], utilisation, "Utilisation", "%", 1.0)),
+    ("Energy", "joules an operation",
+     lambda r: bars_of(r["results"], lambda x: x.get("joules"), "Energy", "J")),
+)
+
+
+def figure(title, text, drawing):
+    return f"<figure><figcaption>{escape(title)} <span>{escape(text)}</span></figcaption>{drawing}</figure>"
+
+
+def table(head, rows):
+    """head: names, numeric ones end with '#'."""
+    numeric = [name.endswith("#") for name in head]
+
+    def cells(tag, row):
+        return "".join(f'<{tag} class="n">{cell}</{tag}>' if n else f"<{tag}>{cell}</{tag}>" for cell, n in zip(row, numeric))
+
+    return ('<div class="table"><table><thead><tr>' + cells("th", [escape(h.rstrip("#")) for h in head]) + "</tr></thead><tbody>"
+            + "".join(f"<tr>{cells('td', row)}</tr>" for row in rows) + "</tbody></table></div>")
+
+
+def result_rows(report):
+    for r in report["results"]:
+        yield (escape(r["key"]), f'<span class="{r["basis"]}-text">{r["basis"]}</span>', svg.engineering(median(r), "s"),
+               f"{100 * noise(r):.1f} %" if len(r["seconds"]) > 1 else "one sample",
+               svg.engineering(rate(r), "op/s") if rate(r) else "", f"{100 * utilisation(r):.1f} %" if utilisation(r) else "",
+               svg.engineering(bandwidth(r), "B/s") if bandwidth(r) else "", f"<code>{escape(r['source'])}</code>")
+
+
+def token_section(tokens):
+    if not tokens:
+        return ""
+    rows = [(escape(t["name"]), svg.engineering(t["prompt"], "") if t["prompt"] else "no figure",
+             svg.engineering(t["decode"], "") if t["decode"] else "no figure", escape(t["rests_on"])) for t in tokens["estimates"]]
+    return (f"<h2>Tokens a second: {escape(tokens['model'])}</h2><p>{escape(tokens['note'])}</p>"
+            + table(("way", "prompt #", "decode #", "rests on"), rows))
+
+
+def compare_section(changes, old):
+    if changes is None:
+        return ""
+    rows = [(escape(c["key"]), svg.engineering(c["old"], "s"), svg.engineering(c["new"], "s"), f"{100 * c['change']:+.1f} %",
+             f"{100 * c['noise']:.1f} %", escape(c["verdict"])) for c in changes]
+    return f"<h2>Compared with {escape(old)}</h2>" + table(("result", "then #", "now #", "change #", "noise #", "verdict"), rows)
+
+
+def render(report, changes=None, old=None):
+    """The page as text."""
+    figures, missing = [], []
+    for title, text, draw in CHARTS:
+        drawing = draw(report)
+        if drawing:
+            figures.append(figure(title, text, drawing))
+        else:
+            missing.append(title)
+    facts = [(escape(name), escape(str(value))) for name, value in report["machine"].items()]
+    absent = [f"{escape(name)}: {escape(why)}" for name, why in report.get("absent", [])]
+    raw = json.dumps(report, indent=1).replace("</", "<\\/")
+    legend = "".join(f'<span class="key" style="color:var(--{d})"></span>{NAMES[d]}' for d in DEVICES)
+    bases = sorted({r["basis"] for r in report["results"]})
+    said = {"modelled": "Hollow points and pale bars are <em>modelled</em>: the simulator's cycles over the clock it models, not wall time.",
+            "virtual": "Grey-rimmed points and bars are <em>virtual</em>: wall time of the library in front of the virtual NPU, which says nothing of hardware.",
+            "measured": "Solid ones are measured: wall time on the device named here."}
+    return ("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+            f"<title>NPU, GPU and CPU: {escape(report['machine'].get('host', 'benchmarks'))}</title>"
+            "<link rel=\"icon\" href=\"data:,\">"
+            f"<style>{STYLE}</style></head><body><h1>NPU against GPU against CPU</h1>"
+            f"<p>{escape(report['date'])}, <code>{escape(report['command'])}</code>. {' '.join(said[b] for b in bases)}</p><p>{legend}</p>"
+            f"<div class=\"charts\">{''.join(figures)}</div>"
+            + (f"<p>Without results here: {escape(', '.join(missing))}.</p>" if missing else "")
+            + token_section(report.get("tokens")) + compare_section(changes, old)
+            + "<h2>Machine</h2>" + table(("what", "here"), facts)
+            + ("<h2>Not measured</h2><ul>" + "".join(f"<li>{a}</li>" for a in absent) + "</ul>" if absent else "")
+            + "<h2>Results</h2>" + table(("result", "basis", "median #", "± #", "rate #", "of peak #", "bandwidth #", "made by"), result_rows(report))
+            + "<p><a id=\"raw\" download=\"report.json\" href=\"#\">report.json</a>, as this page holds it.</p>"
+            f"<script type=\"application/json\" id=\"report\">{raw}</script>"
+            "<script>const raw = document.getElementById('report').textContent.replaceAll('<\\\\/', '</');"
+            "document.getElementById('raw').href = URL.createObjectURL(new Blob([raw], {type: 'application/json'}));</script>"
+            "</body></html>\n")

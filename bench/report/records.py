@@ -1,0 +1,91 @@
+"""What the report is made of: results, read from Google Benchmark's JSON.
+
+A benchmark that belongs in the report is named GROUP/DEVICE/TYPE/SHAPE, for example
+matmul/npu/int8/1024x1024x1024 or copy/npu/to_device/65536, where DEVICE is npu, gpu or cpu. Counters say
+what was done in one iteration: `macs` (multiply-accumulates), `bytes`, `peak` (macs a second that the
+device could do at most), `joules`, and `modelled` (1 where the time is the simulator's cycles over
+the clock it models, and not wall time). Each repetition is one sample.
+
+The basis of a result is `measured` (wall time on the device), `modelled`, or `virtual`: wall time of
+our library in front of the virtual NPU, which says nothing of hardware.
+"""
+import math
+import statistics
+
+SCHEMA = 1
+DEVICES = ("npu", "gpu", "cpu")
+UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+COUNTERS = ("macs", "bytes", "peak", "joules")
+
+
+class BadInput(Exception):
+    """A file that is not what it should be; the text names it."""
+
+
+def results_of(run, source):
+    """Results of one Google Benchmark JSON document; `source` is the command that made it."""
+    results = {}
+    for row in run.get("benchmarks", []):
+        if row.get("run_type") != "iteration" or row.get("error_occurred"):
+            continue
+        # Google Benchmark appends how it timed: /manual_time, /real_time, /iterations:N
+        parts = [part for part in row["name"].split("/") if not part.endswith("_time") and ":" not in part]
+        if len(parts) != 4 or parts[1] not in DEVICES:
+            continue
+        key = "/".join(parts)
+        result = results.setdefault(key, {
+            "key": key, "group": parts[0], "device": parts[1], "type": parts[2], "shape": parts[3],
+            "basis": "modelled" if row.get("modelled") else "measured", "source": source, "seconds": [],
+            **{name: row[name] for name in COUNTERS if row.get(name)}})
+        result["seconds"].append(row["real_time"] * UNITS[row["time_unit"]])
+    return list(results.values())
+
+
+def failures_of(run):
+    """(name, message) of each benchmark that failed or could not run."""
+    return [(row["name"], row.get("error_message", "")) for row in run.get("benchmarks", []) if row.get("error_occurred")]
+
+
+def check(report, name):
+    """The report itself; BadInput where it is not one. `name` is for the message."""
+    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
+        raise BadInput(f"{name}: not a report of this version (schema {SCHEMA})")
+    for index, result in enumerate(report.get("results") or []):
+        missing = [field for field in ("key", "group", "device", "type", "shape", "basis", "seconds", "source")
+                   if not result.get(field)]
+        if missing:
+            raise BadInput(f"{name}: results[{index}] has no {', '.join(missing)}")
+        if not all(isinstance(s, (int, float)) and math.isfinite(s) and s > 0 for s in result["seconds"]):
+            raise BadInput(f"{name}: results[{index}].seconds: {result['seconds']} are not times")
+    return report
+
+
+def median(result):
+    """Seconds."""
+    return statistics.median(result["seconds"])
+
+
+def noise(result):
+    """Half the spread of the samples, relative to their median; 0 where one was taken."""
+    return (max(result["seconds"]) - min(result["seconds"])) / 2 / median(result)
+
+
+def rate(result):
+    """Operations a second, two for a multiply-accumulate; None where none were counted."""
+    return 2 * result["macs"] / median(result) if "macs" in result else None
+
+
+def utilisation(result):
+    """Share of the device's peak; None where it has none."""
+    return result["macs"] / median(result) / result["peak"] if {"macs", "peak"} <= result.keys() else None
+
+
+def bandwidth(result):
+    """Bytes a second; None where none were counted."""
+    return result["bytes"] / median(result) if "bytes" in result else None
+
+
+def size(result):
+    """What a shape amounts to, for an axis: the product of its numbers."""
+    numbers = [int(part) for part in result["shape"].replace("x", " ").split() if part.isdigit()]
+    return math.prod(numbers) if numbers else None
