@@ -344,6 +344,9 @@ CoreProgress Pipeline::run(CoreBus& bus, uint64_t now, uint64_t cycles) {
     while (spent_ < cycles) {
         if (finishing_) {
             if (drained_++ == kDepth) {
+                // Enabled again without a reset, it goes on behind the DONE.
+                finishing_ = false;
+                drained_ = 0;
                 return {spent_, CoreProgress::State::kDone, {}};
             }
             step(idle);

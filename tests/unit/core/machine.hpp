@@ -7,6 +7,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ class Machine final : public CoreBus {
     std::map<unsigned, int> locks;
     std::deque<uint32_t> input;
     std::vector<uint32_t> output;
+    std::vector<bool> tlasts;  ///< of the words of `output`
+    bool room = true;          ///< on the output stream
     std::vector<unsigned> events;
     std::deque<CascadeWord> cascade_in;
     std::vector<CascadeWord> cascade_out;
@@ -54,6 +57,7 @@ class Machine final : public CoreBus {
     void load(const std::vector<std::byte>& code) {
         std::copy(code.begin(), code.end(), program_.begin());
         core_->program_changed();
+        recorded_.clear();
     }
     void load(const std::string& source, bool insert_nops = true) {
         load(assemble(source, insert_nops));
@@ -70,6 +74,7 @@ class Machine final : public CoreBus {
             std::memcpy(to, section.bytes.data(), section.bytes.size());
         }
         core_->program_changed();
+        recorded_.clear();
     }
     /// Lets the core go on at `address`.
     void jump(uint32_t address) { core_->write_register(kPc, address); }
@@ -88,11 +93,15 @@ class Machine final : public CoreBus {
         finish();
     }
 
-    /// Runs until the core is done or waits; at most `limit` cycles.
-    CoreProgress run(uint64_t limit = 100000) {
+    /// Runs until the core is done or waits; at most `limit` cycles, `quantum` at a time. Cycle by
+    /// cycle, what is executed is recorded in executed().
+    CoreProgress run(uint64_t limit = 100000, uint64_t quantum = 1) {
         CoreProgress progress;
         while (cycles < limit) {
-            progress = core_->run(*this, cycles, limit - cycles);
+            if (quantum == 1) {
+                record();
+            }
+            progress = core_->run(*this, cycles, std::min(quantum, limit - cycles));
             cycles += progress.cycles;
             if (progress.state != CoreProgress::State::kRunning) {
                 break;
@@ -100,6 +109,12 @@ class Machine final : public CoreBus {
         }
         return progress;
     }
+    /// The operations that the tests of each suite have executed so far.
+    static std::map<std::string, std::set<isa::Op>>& executed() {
+        static std::map<std::string, std::set<isa::Op>> by_suite;
+        return by_suite;
+    }
+
     /// As run(), and fails the test unless the core is done.
     void finish(uint64_t limit = 100000) {
         const CoreProgress progress = run(limit);
@@ -158,9 +173,12 @@ class Machine final : public CoreBus {
         tlast = input.empty();
         return true;
     }
-    bool stream_write(uint32_t word, bool) override {
-        output.push_back(word);
-        return true;
+    bool stream_write(uint32_t word, bool tlast) override {
+        if (room) {
+            output.push_back(word);
+            tlasts.push_back(tlast);
+        }
+        return room;
     }
     bool cascade_read(CascadeWord& value) override {
         if (cascade_in.empty()) {
@@ -184,6 +202,22 @@ class Machine final : public CoreBus {
     static constexpr uint32_t kSp = 0x31120;
     static constexpr uint32_t kLr = 0x31130;
 
+    void record() {
+        const uint32_t pc = core_->read_register(kPc);
+        if (pc >= program_.size() || !recorded_.insert(pc).second) {
+            return;
+        }
+        const auto* from = reinterpret_cast<const uint8_t*>(program_.data());
+        const auto bundle = isa::decode(std::span(from, program_.size()).subspan(pc));
+        const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+        if (bundle && test) {
+            for (const isa::Instruction& instruction : bundle->instructions()) {
+                executed()[test->test_suite_name()].insert(instruction.op);
+            }
+        }
+    }
+
+    std::set<uint32_t> recorded_;
     std::vector<std::byte> program_ = std::vector<std::byte>(16 * 1024);
     std::unique_ptr<CoreModel> core_ = make_core({1, 2});
 };

@@ -79,6 +79,34 @@ TEST(Pipeline, StreamsStallAndFlow) {
     EXPECT_EQ(machine.output[0], 42U);
 }
 
+// The array may let a core run far or a cycle at a time.
+TEST(Pipeline, TheQuantumDoesNotShow) {
+    const std::string source =
+        "movxm p0, #0x70000\nmovxm p1, #0x70100\nmovxm lc, #20\nmovxm ls, #.first\nmovxm le, "
+        "#.last\nmova r1, #0\nmova r2, #1\nnop\nnop\nnop\nnop\nnop\nnop\nnop\n.align 16\n"
+        ".first: lda r0, [p0], #4\nrel #50, r2\nst r1, [p1], #4\nadd r1, r1, r0\n.align 16\n"
+        ".last: nopb; nopa; nops; mul r1, r1, r2; nopm; nopv\ndone\n";
+    std::vector<uint64_t> cycles;
+    std::vector<std::vector<uint32_t>> results;
+    for (const uint64_t quantum : {1, 2, 7, 100000}) {
+        Machine machine;
+        std::vector<uint32_t> values(20);
+        for (uint32_t i = 0; i < 20; ++i) {
+            values[i] = i * i + 1;
+        }
+        machine.put<uint32_t>(0, values);
+        machine.load(source, false);
+        EXPECT_EQ(machine.run(100000, quantum).state, State::kDone);
+        cycles.push_back(machine.cycles);
+        results.push_back(machine.get<uint32_t>(0x100, 20));
+        EXPECT_EQ(machine.locks[50], 20);
+    }
+    for (size_t i = 1; i < cycles.size(); ++i) {
+        EXPECT_EQ(cycles[i], cycles[0]);
+        EXPECT_EQ(results[i], results[0]);
+    }
+}
+
 struct Trap {
     const char* source;
     const char* text;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <random>
-#include <set>
 
 #include "tests/unit/core/machine.hpp"
 
