@@ -48,7 +48,7 @@ CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
 
 # --- libraries: name, folders -----------------------------------------------------------------
-LIBRARIES := xdna image isa as flow kernels array core firmware driver door support probe
+LIBRARIES := xdna image isa as flow kernels array core firmware driver door pci support probe
 xdna.folders     := libxdna
 image.folders    := libxdna/image
 isa.folders      := kernels/isa
@@ -60,18 +60,20 @@ core.folders     := emu/core
 firmware.folders := emu/firmware
 driver.folders   := emu/uapi/driver
 door.folders     := emu/uapi
+pci.folders      := emu/pci
 support.folders  := tests/support
 probe.folders    := $(addprefix tools/xdna-probe/,machine checks report command live)
 
 # --- programs: name, libraries in link order -----------------------------------------------------
 # What links libxdna links libdrm too, here and below.
-PROGRAMS := xdna-probe xdna-run xdna-image xdna-as xdna-objdump xdna-emu
+PROGRAMS := xdna-probe xdna-run xdna-image xdna-as xdna-objdump xdna-emu xdna-emu-pci
 xdna-probe.libs   := probe xdna image
 xdna-run.libs     := kernels flow image xdna
 xdna-image.libs   := image
 xdna-as.libs      := as isa image
 xdna-objdump.libs := as isa image
 xdna-emu.libs     := door driver firmware core array isa image
+xdna-emu-pci.libs := pci firmware core array isa image
 
 # --- shared objects that are loaded into other programs: name, folders ----------------------------
 # Built without sanitizers, exceptions and the C++ run-time library in every variant: it is a guest.
@@ -84,7 +86,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/attention unit/array unit/core unit/driver unit/door unit/probe \
+SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/attention unit/array unit/core unit/driver unit/door unit/pci unit/probe \
           unit/kernels \
           door conformance kernels
 unit/xdna.libs   := xdna support
@@ -98,6 +100,7 @@ unit/core.libs   := core as isa image
 unit/kernels.libs := kernels flow firmware core array as isa image
 unit/driver.libs := driver firmware core array flow as isa image
 unit/door.libs   := door driver firmware core array isa image
+unit/pci.libs    := pci firmware core array isa image
 unit/probe.libs  := probe xdna image
 door.run          = $(BUILD)/bin/xdna-emu --
 conformance.libs := xdna
@@ -118,6 +121,12 @@ bench/xdna.libs               := xdna image
 bench/xdna.run                 = $(BUILD)/bin/xdna-emu --
 bench/count_instructions.libs := xdna image support
 bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --
+
+# --- suites in the lab (tests/lab/suites.py): those of `make test`, and the rest of `make lab-test` --
+LAB_SUITES := conformance
+LAB_MORE   := carveout older
+LAB_DOORS  := conformance
+LAB         = tests/lab/lab --build $(BUILD)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
 CHECKS := format install uapi-coverage programs probe xdna-run
@@ -276,6 +285,21 @@ suites: all $(ALL_SUITES)
 check: suites ## the fast tests, without a virtual machine
 	$(Q)tests/run $(run_suites) $(run_checks)
 
+lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)') \
+           $(foreach s,$(filter $(1),$(LAB_DOORS)),'lab-$(s)-as-on-the-door=$(LAB) compare $(s)')
+
+.PHONY: lab-test
+lab-test: all $(BUILD)/tests/conformance ## every suite on an unmodified kernel and driver in QEMU
+	$(Q)tests/run $(call lab_rows,$(LAB_SUITES) $(LAB_MORE))
+
+.PHONY: lab-quick
+lab-quick: all $(BUILD)/tests/conformance
+	$(Q)tests/run $(call lab_rows,$(LAB_SUITES))
+
+.PHONY: lab-shell
+lab-shell: all $(BUILD)/tests/conformance ## a shell in that guest, with the virtual NPU on its PCI bus
+	$(Q)$(LAB) shell
+
 .PHONY: install
 install: all ## install below PREFIX (/usr/local), inside DESTDIR if that is set
 	$(Q)install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR)/xdna)
@@ -303,6 +327,7 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 test: setup ## every test, with AddressSanitizer and UBSan, after setting up this machine
 	$(Q)$(MAKE) $(PARALLEL) all
 	$(Q)$(MAKE) $(PARALLEL) SANITIZE=1 check
+	$(Q)$(MAKE) $(PARALLEL) lab-quick
 
 .PHONY: demo
 demo: setup ## see a virtual NPU probed and at work, after setting up this machine
@@ -348,8 +373,8 @@ setup: ## install what is missing (Debian packages; newer headers into build/sys
 	$(Q)scripts/setup $(ROOT_BUILD)
 
 .PHONY: clean
-clean: ## remove what was built (the sysroot stays)
-	rm -rf $(filter-out $(ROOT_BUILD)/sysroot,$(wildcard $(ROOT_BUILD)/*))
+clean: ## remove what was built (what was downloaded stays)
+	rm -rf $(filter-out $(ROOT_BUILD)/sysroot $(ROOT_BUILD)/lab,$(wildcard $(ROOT_BUILD)/*))
 
 .PHONY: help
 help: ## list the targets

@@ -171,6 +171,26 @@ class Log {
     std::mutex mutex_;
 };
 
+/// As insmod takes them. Throws what names the one that cannot be.
+void set_parameter(Driver::Options& options, const std::string& parameter) {
+    const size_t equals = parameter.find('=');
+    const std::string name = parameter.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "1" : parameter.substr(equals + 1);
+    const bool yes = value == "1" || value == "Y" || value == "y";
+    const bool boolean = yes || value == "0" || value == "N" || value == "n";
+    char* end = nullptr;
+    const unsigned long number = std::strtoul(value.c_str(), &end, 0);
+    if (name == "force_iova" && boolean)
+        options.force_iova = yes;
+    else if (name == "force_cmdlist" && boolean)
+        options.force_cmdlist = yes;
+    else if (name == "tdr_timeout_ms" && !value.empty() && *end == 0)
+        options.tdr_timeout_ms = static_cast<unsigned>(number);
+    else
+        throw std::runtime_error("--parameter " + parameter +
+                                 ": no such parameter, or not its value");
+}
+
 int emulate(const Driver::Options& options, const std::vector<std::string>& command) {
     const fs::path interposer = find_interposer();
     // Before there are threads: one that does not block SIGCHLD would be given it, and it be lost.
@@ -206,9 +226,13 @@ int emulate(const Driver::Options& options, const std::vector<std::string>& comm
 int main(int argc, char** argv) {
     CLI::App app{"Runs COMMAND against a virtual NPU.", "xdna-emu"};
     std::string device = "npu1", stats, trace, log;
-    std::vector<std::string> command;
+    std::vector<std::string> command, parameters;
     app.set_version_flag("--version", XDNA_VERSION);
     app.add_option("--device", device, "which NPU (npu1)")->capture_default_str();
+    app.add_option("--parameter", parameters,
+                   "a parameter of the kernel module, NAME=VALUE (force_iova, force_cmdlist, "
+                   "tdr_timeout_ms)")
+        ->allow_extra_args(false);
     app.add_option("--stats", stats, "write the simulator's counters to FILE");
     app.add_option("--trace", trace, "write a trace of the array to FILE");
     app.add_option("--log", log, "write what the driver would tell dmesg to FILE, not to stderr");
@@ -230,6 +254,8 @@ int main(int argc, char** argv) {
             run(command);  // inside another one: its device is the one that is shared
         Driver::Options options;
         options.device = device.c_str();
+        for (const std::string& parameter : parameters)
+            set_parameter(options, parameter);
         Log lines(log);
         options.log = [&lines](const LogLine& line) { lines.write(line); };
         return emulate(options, command);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct Context {
     std::deque<Task> queue;
     bool hung = false;  ///< a launch got no answer: the rest of the queue does not either
     std::atomic<bool> destroyed{false};
+    std::function<void()> at_rest;  ///< called once the array does not touch it any more
 };
 
 }  // namespace xdna::emu::firmware

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace xdna::emu::firmware {
 
@@ -108,12 +109,13 @@ CreateContextReply Firmware::Controller::create_context(const CreateContextReque
     return reply;
 }
 
-uint32_t Firmware::Controller::destroy_context(uint32_t id) {
+uint32_t Firmware::Controller::destroy_context(uint32_t id, std::function<void()> at_rest) {
     const std::lock_guard lock(mutex_);
     const auto found = contexts_.find(id);
     if (found == contexts_.end()) {
         return kMgmtInvalidParam;
     }
+    found->second->at_rest = std::move(at_rest);
     found->second->destroyed = true;
     ready_.push_back(std::move(found->second));
     contexts_.erase(found);
@@ -222,6 +224,9 @@ void Firmware::Controller::work() {
             context->queue.clear();
             lock.unlock();
             executor_.retire(*context);
+            if (const auto at_rest = std::exchange(context->at_rest, nullptr)) {
+                at_rest();
+            }
             context.reset();
             lock.lock();
             continue;

@@ -30,7 +30,7 @@ class Firmware::Controller {
     RuntimeConfigReply set_runtime_config(const SetRuntimeConfigRequest& request);
     RuntimeConfigReply get_runtime_config(uint32_t type) const;
     CreateContextReply create_context(const CreateContextRequest& request);
-    uint32_t destroy_context(uint32_t id);
+    uint32_t destroy_context(uint32_t id, std::function<void()> at_rest);
     uint32_t map_host_buffer(const MapHostBufferRequest& request);
     ColumnStatusReply column_status(const ColumnStatusRequest& request);
     TelemetryReply telemetry(const TelemetryRequest& request);

@@ -29,8 +29,9 @@ RuntimeConfigReply Firmware::get_runtime_config(uint32_t type) const {
 CreateContextReply Firmware::create_context(const CreateContextRequest& request) {
     return controller_->create_context(request);
 }
-uint32_t Firmware::destroy_context(const DestroyContextRequest& request) {
-    return controller_->destroy_context(request.context_id);
+uint32_t Firmware::destroy_context(const DestroyContextRequest& request,
+                                   std::function<void()> at_rest) {
+    return controller_->destroy_context(request.context_id, std::move(at_rest));
 }
 uint32_t Firmware::map_host_buffer(const MapHostBufferRequest& request) {
     return controller_->map_host_buffer(request);

@@ -45,8 +45,10 @@ class Firmware {
     RuntimeConfigReply get_runtime_config(uint32_t type) const;
     /// Status kMgmtNoAvail once six contexts exist, kMgmtInvalidParam for columns that do not.
     CreateContextReply create_context(const CreateContextRequest& request);
-    /// Cancels what the context has queued or is running; no reply comes for it any more.
-    uint32_t destroy_context(const DestroyContextRequest& request);
+    /// Cancels what the context has queued or is running; no reply comes for it any more. Its
+    /// memory may be in use until `at_rest` is called, which the success of this promises.
+    uint32_t destroy_context(const DestroyContextRequest& request,
+                             std::function<void()> at_rest = nullptr);
     uint32_t map_host_buffer(const MapHostBufferRequest& request);
     ColumnStatusReply query_column_status(const ColumnStatusRequest& request);
     TelemetryReply get_telemetry(const TelemetryRequest& request);

@@ -68,8 +68,24 @@ TEST_F(Syncobj, CreatesAndDestroys) {
     EXPECT_EQ(device.syncobj(), 2U);
     EXPECT_EQ(device.syncobj_destroy(1), kOk);
     EXPECT_EQ(device.syncobj_destroy(1), fails_with(EINVAL));
-    EXPECT_EQ(device.syncobj_destroy(0), fails_with(EINVAL));
     EXPECT_EQ(device.syncobj(), 1U) << "the lowest free number";
+}
+
+TEST_F(Syncobj, DestroyingHandleZeroGivesItAway) {
+    rule("lib/xarray.c: xas_create; drm_syncobj.c: drm_syncobj_destroy",
+         "while there is a syncobj, handle 0 holds a mark that a failed destroy takes away");
+    EXPECT_EQ(device.syncobj_destroy(0), fails_with(EINVAL));
+    EXPECT_EQ(device.syncobj(), 1U) << "nothing was in the table";
+    EXPECT_EQ(device.syncobj_destroy(0), fails_with(EINVAL));
+    uint32_t handle = ~0U;
+    EXPECT_EQ(device.syncobj_create(0, handle), kOk);
+    EXPECT_EQ(handle, 0U);
+    EXPECT_EQ(device.syncobj(), 2U);
+    EXPECT_EQ(device.syncobj_destroy(0), kOk);
+    EXPECT_EQ(device.syncobj_destroy(2), kOk);
+    EXPECT_EQ(device.syncobj_destroy(1), kOk);
+    EXPECT_EQ(device.syncobj_create(0, handle), kOk);
+    EXPECT_EQ(handle, 0U) << "nor does the mark come back once the table was empty";
 }
 
 TEST_F(Syncobj, CreateFlagsAreChecked) {

@@ -9,17 +9,6 @@
 #include <cstring>
 #include <string>
 
-namespace xdna::emu {
-
-void UniqueFd::reset(int fd) {
-    if (fd_ >= 0 && fd_ != fd) {
-        ::close(fd_);
-    }
-    fd_ = fd;
-}
-
-}  // namespace xdna::emu
-
 namespace xdna::emu::driver {
 
 namespace {

@@ -119,7 +119,13 @@ int Client::syncobj_destroy(Caller& /*caller*/, void* arg) {
         return -EINVAL;
     }
     const Lock lock(device_->mutex);
-    return syncobjs_.remove(args.handle) ? 0 : -EINVAL;
+    if (syncobjs_.remove(args.handle)) {
+        return 0;
+    }
+    if (args.handle == 0) {
+        syncobjs_.unmark_zero();
+    }
+    return -EINVAL;
 }
 
 int Client::syncobj_handle_to_fd(Caller& caller, void* arg) {

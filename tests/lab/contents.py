@@ -1,0 +1,42 @@
+"""What goes into the guest beside its init: programs, with the libraries that they load."""
+import pathlib
+import subprocess
+import tempfile
+
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+LOADER = "ld-linux-x86-64.so.2"
+
+
+class Programs:
+    """Collects programs for an archive; each with its libraries from the lab's root."""
+
+    def __init__(self, lab, archive):
+        self._lab, self._archive, self._copied = lab, archive, {LOADER}
+        archive.copy(lab.root / "usr/lib64" / LOADER, "usr/lib64/" + LOADER)
+
+    def add(self, source, path, libraries=()):
+        """`source` goes to `path`, stripped; `libraries`: what it loads by name at run time."""
+        with tempfile.TemporaryDirectory() as scratch:
+            stripped = pathlib.Path(scratch) / "stripped"
+            subprocess.run(["strip", "-o", stripped, source], check=True)
+            self._archive.copy(stripped, path)
+            self._needed(stripped)
+        for library in libraries:
+            self.library(library)
+
+    def library(self, name):
+        """A library of the lab's root, by file name."""
+        if name not in self._copied:
+            self._copied.add(name)
+            source = self._lab.root / LIBRARIES / name
+            self._archive.copy(source, f"{LIBRARIES}/{name}")
+            self._needed(source)
+
+    def _needed(self, source):
+        loader = self._lab.loader()
+        rows = subprocess.run([*loader, "--list", source], check=True, text=True, stdout=subprocess.PIPE).stdout
+        for row in rows.splitlines():
+            if "not found" in row:
+                raise RuntimeError(f"{source}: {row.strip()}")
+            if "=>" in row:
+                self.library(pathlib.Path(row.split("=>")[1].split()[0]).name)

@@ -1,0 +1,164 @@
+"""One boot of the guest: the device's process, QEMU, the console between them and us."""
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import tarfile
+import tempfile
+import time
+
+from initramfs import Archive
+
+GUEST = pathlib.Path(__file__).resolve().parent / "guest"
+MEMORY = "1G"
+RESULT_BYTES = 64 << 20
+FIRMWARE = "lib/firmware/amdnpu/1502_00/npu.sbin"
+# What is not the guest's to answer for in the time that a boot or a step may take.
+BOOT_SECONDS, END_SECONDS = 90, 30
+
+
+class Failed(Exception):
+    """The guest did not do what a boot is to do; says what it did last."""
+
+
+class Mode:
+    """How the driver gets device addresses, as its module parameters and the kernel's command line say."""
+
+    def __init__(self, module="", kernel="", carveout=""):
+        self.module, self.kernel, self.carveout = module, kernel, carveout
+
+
+MODES = {
+    # Translated by the guest's IOMMU. Huge pages: a heap of 64 MiB is 32 mappings instead of 16384.
+    "iova": Mode(module="force_iova=1", kernel="transparent_hugepage_shmem=within_size"),
+    # Memory set aside at boot, at its guest physical address. The heap is aligned to 64 MiB in it.
+    "carveout": Mode(kernel="iommu=pt memmap=256M$0x20000000", carveout="0x10000000@0x20000000"),
+}
+
+
+def build_initramfs(path, lab, kernel, contents, environment, steps):
+    """`contents`: function that adds files to the archive. `steps`: shell text."""
+    with Archive(path) as archive:
+        for name in ("proc", "sys", "dev", "tmp", "out", "root", "etc"):
+            archive.directory(name)
+        archive.copy(lab.root / "usr/bin/busybox", "usr/bin/busybox")
+        for name in ("bin", "lib", "lib64", "sbin"):
+            archive.link(name, "usr/" + name)
+        archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+        archive.file("etc/os-release", b'NAME="libxdna lab"\nPRETTY_NAME="libxdna lab"\n')
+        archive.copy(GUEST / "init", "init")
+        archive.copy(kernel / "modules", "lab/modules/order")
+        for module in (kernel / "modules").read_text().split():
+            archive.copy(kernel / module, "lab/modules/" + module)
+        # The virtual NPU brings its own firmware: the file only has to be there.
+        archive.file("usr/" + FIRMWARE, b"virtual NPU firmware".ljust(4096, b"\0"))
+        archive.file("lab/environment", "".join(f"export {k}='{v}'\n" for k, v in environment.items()).encode())
+        archive.file("lab/steps", steps.encode())
+        contents(archive)
+
+
+class Machine:
+    """Runs while the `with` block does; whatever happens, both processes are gone afterwards."""
+
+    def __init__(self, lab, emulator, kernel, initramfs, mode, interactive=False, smp=2):
+        self.lab, self.emulator, self.kernel, self.initramfs = lab, emulator, kernel, initramfs
+        self.mode, self.interactive, self.smp = MODES[mode], interactive, smp
+        self._processes = []
+        self.console = ""
+        self._rest = ""
+
+    def __enter__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="xdna-lab.")
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self):
+        folder = pathlib.Path(self._folder.name)
+        socket = folder / "npu"
+        self.disk = folder / "out.tar"
+        with open(self.disk, "wb") as disk:
+            disk.truncate(RESULT_BYTES)
+        self.device_log = folder / "device.log"
+        with open(self.device_log, "wb") as log:
+            self._spawn([self.emulator, socket], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + 10
+        while not socket.exists():
+            if time.monotonic() > end or self._processes[0].poll() is not None:
+                raise Failed("the device does not listen: " + self.device_log.read_text())
+            time.sleep(0.01)
+        device = f'{{"driver":"vfio-user-pci","bus":"pcie.0","addr":"5","socket":{{"type":"unix","path":"{socket}"}}}}'
+        command = [*self.lab.qemu(), "-M", "q35,memory-backend=ram0", "-accel", "tcg,thread=multi",
+                   "-cpu", "max,-hypervisor,-la57,-erms,-fsrm,-clflushopt,-clwb", "-smp", str(self.smp), "-m", MEMORY,
+                   "-object", f"memory-backend-memfd,id=ram0,size={MEMORY},share=on", "-nodefaults", "-display", "none",
+                   "-serial", "stdio", "-no-reboot", "-kernel", self.kernel / "vmlinuz", "-initrd", self.initramfs,
+                   "-device", "intel-iommu,caching-mode=on", "-device", device,
+                   "-drive", f"file={self.disk},if=virtio,format=raw,cache=unsafe",
+                   "-append", "console=ttyS0 panic=-1 quiet mitigations=off intel_iommu=on " + self.mode.kernel]
+        pipes = {} if self.interactive else {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                                             "stderr": subprocess.STDOUT}
+        self._spawn(command, **pipes)
+
+    def _spawn(self, command, **options):
+        self._processes.append(subprocess.Popen([str(word) for word in command], start_new_session=not self.interactive,
+                                                **options))
+
+    def __exit__(self, *_):
+        for process in reversed(self._processes):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self._folder.cleanup()
+
+    @property
+    def qemu(self):
+        return self._processes[1]
+
+    def line(self, deadline):
+        """The console's next line; None at its end. Failed past the deadline."""
+        while "\n" not in self._rest:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.qemu.stdout], [], [], left)[0]:
+                raise Failed("no sign of life in time; last on the console:\n" + self.console[-3000:])
+            data = os.read(self.qemu.stdout.fileno(), 65536).decode(errors="replace")
+            if not data:
+                return None
+            self._rest += data
+        line, self._rest = self._rest.split("\n", 1)
+        line = line.rstrip("\r")
+        self.console += line + "\n"
+        return line
+
+    def steps(self):
+        """Yields (name, exit code, seconds) as the guest's steps end; returns at power-off."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        started = None
+        while True:
+            line = self.line(deadline)
+            if line is None:
+                raise Failed("the guest stopped before it was done:\n" + self.console[-3000:])
+            if found := re.search(r"LAB begin (\S+) (\d+)", line):
+                started = time.monotonic()
+                deadline = started + int(found[2]) + END_SECONDS
+            elif found := re.search(r"LAB end (\S+) (\d+)", line):
+                yield found[1], int(found[2]), time.monotonic() - started
+                deadline = time.monotonic() + END_SECONDS
+            elif re.search(r"LAB problem", line):
+                raise Failed(self.console[-3000:])
+            elif "LAB done" in line:
+                break
+        try:
+            self.qemu.wait(END_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise Failed("the guest does not power off") from error
+
+    def results(self):
+        """name -> bytes of what the guest left in /out."""
+        with tarfile.open(self.disk, ignore_zeros=False) as archive:
+            return {os.path.basename(member.name): archive.extractfile(member).read()
+                    for member in archive if member.isfile()}
