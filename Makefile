@@ -185,13 +185,14 @@ GENERATED := $(ROOT_BUILD)/gen/isa/names.inc
 $(ROOT_BUILD)/gen/isa/names.inc: kernels/isa/generate.py $(wildcard kernels/isa/table/*.tsv)
 	$(call quiet,GEN,$(@D))python3 kernels/isa/generate.py kernels/isa/table $(@D)
 
-# Programs of cores, assembled and compiled in: kernels/F/N.s is included as "kernels/F/N.inc".
+# Programs of cores, assembled and compiled in: kernels/F/N.s is included as "kernels/F/N.inc"; what
+# programs share is in .asm files beside them.
 CORE_PROGRAMS := $(foreach f,$(kernels.folders),$(patsubst %.s,$(BUILD)/gen/%.inc,$(wildcard $(f)/*.s)))
 
 $(BUILD)/obj/kernels/embed/embed_program: $(call objects,$(call sources,kernels/embed)) $(call archive,as isa image)
 	$(call quiet,LD,$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^
 
-$(BUILD)/gen/%.inc: %.s $(BUILD)/obj/kernels/embed/embed_program
+$(BUILD)/gen/%.inc: %.s $$(wildcard $$(dir $$*)*.asm) $(BUILD)/obj/kernels/embed/embed_program
 	@mkdir -p $(@D)
 	$(call quiet,AS,$<)$(BUILD)/obj/kernels/embed/embed_program $< >$@
 

@@ -24,6 +24,7 @@ struct Shape {
     uint64_t kv_heads = 0;
     uint64_t length = 0;
     bool causal = false;
+    double scale = 0;  ///< what results are multiplied by
 };
 
 /// The members by name, as manifests have them.

@@ -1,11 +1,14 @@
 #include "kernels/matmul/matmul.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <stdexcept>
 #include <string>
 
 #include "kernels/flow/sequence.hpp"
+#include "kernels/matmul/bf16_sum.hpp"
+#include "kernels/matmul/requantise.hpp"
 
 namespace xdna::kernels {
 namespace {
@@ -21,6 +24,15 @@ using flow::Tile;
 
 namespace int8_program {
 #include "kernels/matmul/int8.inc"
+}
+namespace bf16_program {
+#include "kernels/matmul/bf16.inc"
+}
+namespace int4_program {
+#include "kernels/matmul/int4.inc"
+}
+namespace int8_q_program {
+#include "kernels/matmul/int8_q.inc"
 }
 
 constexpr Direction kIn = Direction::kS2mm;
@@ -43,8 +55,9 @@ struct Variant {
     std::string_view summary;
     std::span<const uint8_t> code;
     Type a_type, b_type, c_type;
-    uint32_t m, n, k;  // of a core's tile, and of a step of it
-    uint32_t steps_address;
+    bool requantised;
+    uint32_t m, n, k;          // of a core's tile, and of a step of it
+    uint32_t numbers_address;  // of what a command writes: objects of a tile, then its own
     Object a, b, c;
 };
 
@@ -117,6 +130,46 @@ struct Round {
     uint64_t count;
 };
 
+std::vector<uint32_t> int8_reference(const Shape& shape, const std::vector<uint8_t>& a,
+                                     const std::vector<uint8_t>& b) {
+    std::vector<uint32_t> sums(shape.m * shape.n);
+    for (uint64_t i = 0; i < shape.m; ++i) {
+        uint32_t* row = &sums[i * shape.n];
+        for (uint64_t t = 0; t < shape.k; ++t) {
+            const int left = static_cast<int8_t>(a[i * shape.k + t]);
+            const uint8_t* right = &b[t * shape.n];
+            for (uint64_t j = 0; j < shape.n; ++j) {
+                row[j] += static_cast<uint32_t>(left * static_cast<int8_t>(right[j]));
+            }
+        }
+    }
+    return sums;
+}
+
+// Sums of eight products after the other, along k, as the core makes them.
+std::vector<uint8_t> bf16_reference(const Shape& shape, const std::vector<uint8_t>& a_bytes,
+                                    const std::vector<uint8_t>& b_bytes) {
+    constexpr uint64_t kStep = 8;
+    const uint64_t k = round_up(shape.k, kStep);
+    std::vector<uint16_t> a(shape.m * k);
+    std::vector<uint16_t> b(k * shape.n);
+    for (uint64_t i = 0; i < shape.m; ++i) {
+        std::memcpy(&a[i * k], &a_bytes[2 * i * shape.k], 2 * shape.k);
+    }
+    std::memcpy(b.data(), b_bytes.data(), b_bytes.size());
+    std::vector<uint8_t> out(4 * shape.m * shape.n);
+    for (uint64_t i = 0; i < shape.m; ++i) {
+        for (uint64_t j = 0; j < shape.n; ++j) {
+            uint32_t sum = 0;
+            for (uint64_t t = 0; t < k; t += kStep) {
+                sum = add_bf16_products(sum, &a[i * k + t], &b[t * shape.n + j], shape.n);
+            }
+            std::memcpy(&out[4 * (i * shape.n + j)], &sum, sizeof sum);
+        }
+    }
+    return out;
+}
+
 class Matmul final : public Kernel {
   public:
     Matmul(Variant variant, Grid grid, std::string name)
@@ -124,8 +177,12 @@ class Matmul final : public Kernel {
 
     std::string_view name() const override { return name_; }
     std::string_view summary() const override { return variant_.summary; }
-    std::string_view shape_help() const override { return "m, n, k"; }
-    Shape example() const override { return {.m = 1024, .n = 1024, .k = 1024}; }
+    std::string_view shape_help() const override {
+        return variant_.requantised ? "m, n, k, scale" : "m, n, k";
+    }
+    Shape example() const override {
+        return {.m = 1024, .n = 1024, .k = 1024, .scale = variant_.requantised ? 1.0 / 4096 : 0};
+    }
     void adopt(Shape& shape, std::string_view name,
                const std::vector<uint64_t>& sizes) const override {
         if (sizes.size() != 2) {
@@ -196,6 +253,12 @@ class Matmul final : public Kernel {
         const uint64_t columns = arguments[2].tensor.padded[1] / block(variant_.n);
         const uint64_t k = arguments[0].tensor.padded[1];
 
+        std::vector<uint32_t> numbers = {static_cast<uint32_t>(k / variant_.k)};
+        if (variant_.requantised) {
+            const auto by = Requantise::by(shape.scale);
+            numbers.insert(numbers.end(),
+                           {by.first, static_cast<uint32_t>(by.multiplier), by.second});
+        }
         Sequence sequence(side_);
         std::vector<Round> rounds;
         const uint64_t most = k <= kMaxWrap ? kMaxRepeats : kMaxChain;
@@ -213,7 +276,7 @@ class Matmul final : public Kernel {
                 read_a(sequence, column, set, rounds[i], arguments[0].tensor);
                 if (i == 0 && column == 0) {
                     // In the time until the controller may start another task.
-                    send_steps(sequence, static_cast<uint32_t>(k / variant_.k));
+                    send_numbers(sequence, numbers);
                 }
             }
             for (int column = 0; column < side_; ++column) {
@@ -231,20 +294,19 @@ class Matmul final : public Kernel {
 
     std::vector<std::vector<uint8_t>> reference(
         const Shape& shape, std::span<const std::vector<uint8_t>> inputs) const override {
-        const auto* a = reinterpret_cast<const int8_t*>(inputs[0].data());
-        const auto* b = reinterpret_cast<const int8_t*>(inputs[1].data());
-        std::vector<uint32_t> sums(shape.n);
-        std::vector<uint8_t> out(shape.m * shape.n * 4);
-        for (uint64_t i = 0; i < shape.m; ++i) {
-            std::fill(sums.begin(), sums.end(), 0);
-            for (uint64_t t = 0; t < shape.k; ++t) {
-                for (uint64_t j = 0; j < shape.n; ++j) {
-                    sums[j] += static_cast<uint32_t>(a[i * shape.k + t] * b[t * shape.n + j]);
-                }
-            }
-            std::copy_n(reinterpret_cast<const uint8_t*>(sums.data()), shape.n * 4,
-                        &out[i * shape.n * 4]);
+        if (variant_.a_type == Type::kBf16) {
+            return {bf16_reference(shape, inputs[0], inputs[1])};
         }
+        const std::vector<uint32_t> sums = int8_reference(shape, inputs[0], inputs[1]);
+        if (!variant_.requantised) {
+            const auto* bytes = reinterpret_cast<const uint8_t*>(sums.data());
+            return {{bytes, bytes + 4 * sums.size()}};
+        }
+        const auto by = Requantise::by(shape.scale);
+        std::vector<uint8_t> out(sums.size());
+        std::transform(sums.begin(), sums.end(), out.begin(), [&](uint32_t sum) {
+            return static_cast<uint8_t>(by(static_cast<int32_t>(sum)));
+        });
         return {out};
     }
 
@@ -275,11 +337,11 @@ class Matmul final : public Kernel {
         return arguments;
     }
 
-    void send_steps(Sequence& sequence, uint32_t steps) const {
+    void send_numbers(Sequence& sequence, const std::vector<uint32_t>& numbers) const {
         for (int column = 0; column < side_; ++column) {
             for (int row = 0; row < side_; ++row) {
-                sequence.data(core(column, row), variant_.steps_address - flow::kCoreOwnMemory,
-                              {steps});
+                sequence.data(core(column, row), variant_.numbers_address - flow::kCoreOwnMemory,
+                              numbers);
             }
         }
     }
@@ -363,6 +425,7 @@ class Matmul final : public Kernel {
     std::string name_;
 };
 
+// Orders: the objects' layouts in int8_half.asm and the programs, from or to row-major ones.
 Variant int8_variant() {
     namespace program = int8_program;
     return {.summary = "C = A B, int8 x int8 -> int32",
@@ -370,11 +433,11 @@ Variant int8_variant() {
             .a_type = Type::kInt8,
             .b_type = Type::kInt8,
             .c_type = Type::kInt32,
+            .requantised = false,
             .m = 64,
             .n = 64,
             .k = 128,
-            .steps_address = program::kSteps,
-            // Orders: the objects' layouts in int8.s, read from row-major ones.
+            .numbers_address = program::kSteps,
             .a = {.rows = 64,
                   .row_words = 32,
                   .core_address = program::kA,
@@ -393,7 +456,7 @@ Variant int8_variant() {
                   .order = {{1, 2}, {16, 128}, {2, 8}}},
             .c = {.rows = 32,
                   .row_words = 64,
-                  .core_address = program::kC,
+                  .core_address = program::kSums,
                   .core_stride = program::kHalfStride,
                   .core_buffers = 3,
                   .free_lock = program::kLockCFree,
@@ -401,10 +464,81 @@ Variant int8_variant() {
                   .order = {{1, 8}, {128, 8}, {8, 16}, {1024, 2}}}};
 }
 
+Variant int4_variant() {
+    namespace program = int4_program;
+    Variant variant = int8_variant();
+    variant.summary = "C = A B, int8 x int4 -> int32";
+    variant.code = program::kCode;
+    variant.b_type = Type::kInt4;
+    variant.a.order = {{1, 4}, {32, 8}, {4, 8}, {8 * 32, 8}};
+    variant.b.row_words = 8;
+    variant.b.order = {{8, 128}, {1, 8}};
+    variant.c.order = {{1, 8}, {64, 8}, {8, 8}, {512, 4}};
+    return variant;
+}
+
+Variant bf16_variant() {
+    namespace program = bf16_program;
+    Variant variant = int8_variant();  // the objects have the same sizes
+    variant.summary = "C = A B, bf16 x bf16 -> fp32";
+    variant.code = program::kCode;
+    variant.a_type = Type::kBf16;
+    variant.b_type = Type::kBf16;
+    variant.c_type = Type::kFloat32;
+    variant.k = 64;
+    variant.a.order = {{1, 4}, {32, 16}, {4, 8}, {16 * 32, 4}};
+    variant.b.rows = 64;
+    variant.b.row_words = 32;
+    variant.b.order = {{1, 2}, {32, 64}, {2, 16}};
+    variant.c.order = {{1, 4}, {64, 16}, {4, 16}, {1024, 2}};
+    return variant;
+}
+
+Variant int8_q_variant() {
+    namespace program = int8_q_program;
+    Variant variant = int8_variant();
+    variant.summary = "C = A B x scale, int8 x int8 -> int8";
+    variant.code = program::kCode;
+    variant.c_type = Type::kInt8;
+    variant.requantised = true;
+    variant.c.rows = 64;
+    variant.c.row_words = 16;
+    variant.c.core_address = program::kC;
+    variant.c.core_stride = program::kCStride;
+    variant.c.core_buffers = 2;
+    variant.c.order = {{1, 2}, {32, 8}, {2, 16}, {256, 4}};
+    return variant;
+}
+
 }  // namespace
 
 const Kernel& matmul_int8() {
     static const Matmul kernel(int8_variant(), {4}, "matmul_int8");
+    return kernel;
+}
+
+const Kernel& matmul_int8_q() {
+    static const Matmul kernel(int8_q_variant(), {4}, "matmul_int8_q");
+    return kernel;
+}
+
+const Kernel& matmul_int8_int4() {
+    static const Matmul kernel(int4_variant(), {4}, "matmul_int8_int4");
+    return kernel;
+}
+
+const Kernel& matmul_int8_int4_one_core() {
+    static const Matmul kernel(int4_variant(), {1}, "matmul_int8_int4_one_core");
+    return kernel;
+}
+
+const Kernel& matmul_bf16() {
+    static const Matmul kernel(bf16_variant(), {4}, "matmul_bf16");
+    return kernel;
+}
+
+const Kernel& matmul_bf16_one_core() {
+    static const Matmul kernel(bf16_variant(), {1}, "matmul_bf16_one_core");
     return kernel;
 }
 

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <random>
 
+#include "kernels/matmul/requantise.hpp"
 #include "tests/support/npu.hpp"
 
 namespace xdna::kernels::test {
@@ -80,6 +83,96 @@ TEST(Matmul, ExtremeValuesWrapAtNothing) {
     }
 }
 
+TEST(Matmul, Requantised) {
+    const Kernel& kernel = matmul_int8_q();
+    Npu npu(kernel.design());
+    // Scales with and without a first shift; some sums saturate in each.
+    const Shape shapes[] = {{.m = 256, .n = 256, .k = 128, .scale = 1.0 / 2000},
+                            {.m = 70, .n = 530, .k = 300, .scale = 0.3},
+                            {.m = 300, .n = 17, .k = 131, .scale = 20}};
+    for (const Shape& shape : shapes) {
+        expect_exact(kernel, npu, shape, random_inputs(shape, shape.m));
+    }
+}
+
+TEST(Requantise, NearTheRealProduct) {
+    std::mt19937 random(1);
+    for (const double scale : {1e-7, 0.00031, 1.0 / 256, 0.01, 0.99, 1.0, 3.7, 16384.0}) {
+        const auto by = Requantise::by(scale);
+        EXPECT_LT(by.first, 32U);
+        EXPECT_LT(by.second, 32U);
+        for (int i = 0; i < 1000; ++i) {
+            const double wanted = std::uniform_real_distribution(-140.0, 140.0)(random);
+            const auto sum = static_cast<int32_t>(
+                std::clamp(std::round(wanted / scale), -2147483648.0, 2147483647.0));
+            const double exact = std::clamp(sum * scale, -128.0, 127.0);
+            EXPECT_NEAR(by(sum), exact, 0.51) << scale << " " << sum;
+        }
+    }
+    EXPECT_THROW(Requantise::by(0), std::invalid_argument);
+    EXPECT_THROW(Requantise::by(1e6), std::invalid_argument);
+}
+
+TEST(Matmul, Int4) {
+    const Kernel& kernel = matmul_int8_int4_one_core();
+    Npu npu(kernel.design());
+    const Shape shapes[] = {{.m = 64, .n = 64, .k = 128}, {.m = 1, .n = 1, .k = 1},
+                            {.m = 3, .n = 5, .k = 7},     {.m = 65, .n = 67, .k = 260},
+                            {.m = 17, .n = 130, .k = 1153}};
+    for (const Shape& shape : shapes) {
+        auto inputs = random_inputs(shape, shape.m);
+        for (uint8_t& value : inputs[1]) {
+            value = static_cast<uint8_t>(value % 16 - 8);
+        }
+        expect_exact(kernel, npu, shape, inputs);
+    }
+    const Shape shape{.m = 64, .n = 64, .k = 256};
+    expect_exact(kernel, npu, shape,
+                 {Bytes(shape.m * shape.k, 0x80), Bytes(shape.k * shape.n, 0xF8)});
+}
+
+// Floats of this many octaves around 1, both signs; some zeros and denormals.
+Bytes random_bf16(size_t count, int octaves, uint64_t seed) {
+    std::mt19937_64 random(seed);
+    Bytes bytes(2 * count);
+    for (size_t i = 0; i < count; ++i) {
+        const uint64_t r = random();
+        const auto exponent = 127 + static_cast<int>(r >> 16 & 0xFF) % (2 * octaves + 1) - octaves;
+        auto bits = static_cast<uint16_t>((r & 0x807F) | static_cast<uint64_t>(exponent) << 7);
+        if ((r >> 32) % 16 == 0) {
+            bits &= 0x807F;
+        }
+        std::memcpy(&bytes[2 * i], &bits, sizeof bits);
+    }
+    return bytes;
+}
+
+TEST(Matmul, Bf16) {
+    const Kernel& kernel = matmul_bf16_one_core();
+    Npu npu(kernel.design());
+    const Shape shapes[] = {{.m = 64, .n = 64, .k = 64},
+                            {.m = 1, .n = 1, .k = 1},
+                            {.m = 5, .n = 3, .k = 7},
+                            {.m = 67, .n = 61, .k = 131},
+                            {.m = 33, .n = 130, .k = 512}};
+    for (const Shape& shape : shapes) {
+        // Sums that cancel, and terms that the largest shifts out; overflow to infinity.
+        for (const int octaves : {2, 20, 60}) {
+            expect_exact(kernel, npu, shape,
+                         {random_bf16(shape.m * shape.k, octaves, shape.m),
+                          random_bf16(shape.k * shape.n, octaves, shape.n + 1)});
+        }
+    }
+}
+
+TEST(Matmul, Bf16SixteenCores) {
+    const Kernel& kernel = matmul_bf16();
+    Npu npu(kernel.design());
+    const Shape shape{.m = 300, .n = 290, .k = 70};
+    expect_exact(kernel, npu, shape,
+                 {random_bf16(shape.m * shape.k, 3, 1), random_bf16(shape.k * shape.n, 3, 2)});
+}
+
 TEST(Matmul, RefusesShapesByName) {
     for (const auto& [shape, what] : {std::pair{Shape{.m = 0, .n = 1, .k = 1}, "m: 0"},
                                       {Shape{.m = 1, .n = 1 << 20, .k = 1}, "n: 1048576"},
@@ -93,18 +186,30 @@ TEST(Matmul, RefusesShapesByName) {
     }
 }
 
-// The figure that int8.s gives beside its loop: cycles that one more object of A and B takes. Its
-// 2,048 multiplies take as many cycles at best.
-TEST(Matmul, InnerLoopInt8) {
-    const Kernel& kernel = matmul_int8_one_core();
+// The figures that the programs give beside their loops: cycles that one more object of A and B
+// takes. Its 2,048 multiplies take as many cycles at best.
+uint64_t cycles_of_object(const Kernel& kernel, uint64_t k) {
     Npu npu(kernel.design());
     const auto cycles = [&](uint64_t objects) {
-        const Shape shape{.m = 64, .n = 64, .k = 128 * objects};
-        expect_exact(kernel, npu, shape, random_inputs(shape, objects));
+        const Command command = kernel.command({.m = 64, .n = 64, .k = k * objects});
+        npu.run(command,
+                std::vector{Bytes(command.arguments[0].bytes), Bytes(command.arguments[1].bytes)});
         return npu.cycles();
     };
     const uint64_t first = cycles(4);
-    EXPECT_EQ((cycles(12) - first) / 8, 2165U);
+    return (cycles(12) - first) / 8;
+}
+
+TEST(Matmul, InnerLoopInt8) {
+    EXPECT_EQ(cycles_of_object(matmul_int8_one_core(), 128), 2166U);
+}
+
+TEST(Matmul, InnerLoopInt4) {
+    EXPECT_EQ(cycles_of_object(matmul_int8_int4_one_core(), 128), 2050U);
+}
+
+TEST(Matmul, InnerLoopBf16) {
+    EXPECT_EQ(cycles_of_object(matmul_bf16_one_core(), 64), 2163U);
 }
 
 }  // namespace
