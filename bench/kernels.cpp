@@ -25,6 +25,20 @@ struct Result {
     double seconds;  // of the host
 };
 
+// Any integers; bf16 from 1/4 to 4.
+Bytes values(const Tensor& tensor, std::mt19937_64& random) {
+    Bytes bytes(user_bytes(tensor));
+    for (size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<uint8_t>(random());
+        if (tensor.type == Type::kInt4) {
+            bytes[i] = static_cast<uint8_t>(bytes[i] % 16 - 8);
+        } else if (tensor.type == Type::kBf16 && i % 2 == 1) {
+            bytes[i] = static_cast<uint8_t>((bytes[i] & 0x80) | (0x3E + bytes[i] % 2));
+        }
+    }
+    return bytes;
+}
+
 Result run(const Case& test) {
     test::Npu npu(test.kernel.design());
     const Command command = test.kernel.command(test.shape);
@@ -35,10 +49,7 @@ Result run(const Case& test) {
         if (argument.output) {
             continue;
         }
-        inputs.emplace_back(user_bytes(argument.tensor));
-        for (uint8_t& byte : inputs.back()) {
-            byte = static_cast<uint8_t>(random());
-        }
+        inputs.push_back(values(argument.tensor, random));
         buffers.push_back(to_device(argument.tensor, inputs.back()));
     }
     const auto start = std::chrono::steady_clock::now();
@@ -72,7 +83,7 @@ int main() {
             const Shape& s = each.shape;
             const double macs = static_cast<double>(s.m * s.n) * static_cast<double>(s.k);
             const double peak = each.peak * each.cores * static_cast<double>(result.cycles);
-            std::printf("| %s | %lu x %lu x %lu | %d | %lu | %.1f %% | %.1f s |\n",
+            std::printf("| `%s` | %lu x %lu x %lu | %d | %lu | %.1f %% | %.1f s |\n",
                         std::string(each.kernel.name()).c_str(), s.m, s.n, s.k, each.cores,
                         result.cycles, 100 * macs / peak, result.seconds);
             std::fflush(stdout);

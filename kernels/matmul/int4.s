@@ -16,7 +16,7 @@
 //
 // Cycles: 48 a block for 32 multiplies: load unit A has 32 loads of B and 16 of sums. An object needs
 // 32 blocks; its A takes 2,048 cycles to come, a word a cycle, and that is what binds.
-// Measured: @ cycles an object of A and B (unit/kernels, Matmul.InnerLoopInt4) for its 1,024
+// Measured: 2,048 cycles an object of A and B (unit/kernels, Matmul.InnerLoopInt4) for its 1,024
 // multiplies.
 
 .include "objects.asm"

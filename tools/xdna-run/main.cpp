@@ -536,6 +536,7 @@ int main(int argc, char** argv) {
     app.add_option("--m", options.shape.m, "rows of A and C, for a matmul");
     app.add_option("--n", options.shape.n, "columns of B and C");
     app.add_option("--k", options.shape.k, "columns of A, rows of B");
+    app.add_option("--scale", options.shape.scale, "factor of requantised results");
     app.add_option("--input", options.inputs,
                    ".npy or raw file for the next input (default: random). Also: --ARGUMENT FILE");
     app.add_option("--output", options.outputs, ".npy or raw file for the next output")
