@@ -123,7 +123,7 @@ bench/count_instructions.libs := xdna image support
 bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --
 
 # --- suites in the lab (tests/lab/suites.py): those of `make test`, and the rest of `make lab-test` --
-LAB_SUITES := conformance
+LAB_SUITES := conformance xrt
 LAB_MORE   := carveout older
 LAB_DOORS  := conformance
 LAB         = tests/lab/lab --build $(BUILD)

@@ -38,6 +38,9 @@ inline constexpr unsigned kMemTileNeighbourChannels = 4;
 /// A shim BD's 48-bit address is the device address plus this: Xilinx/XRT elf_patcher.cpp and
 /// iree-amd-aie direct_command_buffer.cc both add it when they patch. Validated on npu4 only.
 inline constexpr uint64_t kDdrOffset = 0x8000'0000;
+/// The sum wraps at the BD's 48 bits, and so does what is taken off again. Linux gives IOVAs from
+/// the top of those 48 bits (force_iova), where it matters; not known from hardware.
+inline constexpr uint64_t kDeviceAddressMask = (uint64_t{1} << 48) - 1;
 
 /// A task-complete token is a word on the tile's control port and needs a route to its shim's
 /// South 0, where the controller listens (mlir-aie AIEGenerateColumnControlOverlay; every design

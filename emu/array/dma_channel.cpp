@@ -518,9 +518,8 @@ void DmaChannel::transfer(Machine& machine, std::span<uint32_t> words) {
         uint64_t byte = base_ + run.offset * 4;
         if (tile_.kind() == TileKind::kShim) {
             HostMemory* host = machine.host[tile_.column];
-            uint64_t address = byte - choices::kDdrOffset;
-            if (host == nullptr || byte < choices::kDdrOffset ||
-                !host_run(*host, address, run.stride, part, stores)) {
+            uint64_t address = (byte - choices::kDdrOffset) & choices::kDeviceAddressMask;
+            if (host == nullptr || !host_run(*host, address, run.stride, part, stores)) {
                 halt(machine, kDecodeError.mask(), FaultKind::kHostMemory,
                      "BD " + std::to_string(bd_id_) + (stores ? " writes" : " reads") +
                          " unmapped device address " + hex(address));

@@ -24,6 +24,9 @@ class Programs:
         for library in libraries:
             self.library(library)
 
+    def file(self, source, path):
+        self._archive.copy(source, path)
+
     def library(self, name):
         """A library of the lab's root, by file name."""
         if name not in self._copied:

@@ -16,7 +16,8 @@ SUITES = ["trixie", "trixie-backports"]
 PACKAGES = ["qemu-system-x86", "busybox-static", "libxrt2", "libxrt-npu2", "libxrt-utils", "libxrt-dev", "uuid-dev",
             "libdrm2", "libstdc++6"]
 # Pulled in by those and used by none of what runs here.
-UNUSED = re.compile(r"python3|libpython3|passwd_|tzdata|ipxe-qemu|dpkg_|tar_|adduser|perl|debconf|base-passwd|login")
+UNUSED = re.compile(r"python3|libpython3|passwd_|tzdata|ipxe-qemu|dpkg_|tar_|adduser|perl|debconf|base-passwd|login|"
+                    r"libc6-dev|libc-dev-bin|linux-libc-dev|libcrypt-dev")
 # The guest's modules; what they need is found in their own tables.
 MODULES = ["amdxdna", "virtio_pci", "virtio_blk"]
 

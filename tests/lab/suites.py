@@ -1,6 +1,10 @@
 """What is booted and run: a table of suites, each one boot of the guest."""
 import dataclasses
+import json
+import os
+import pathlib
 import re
+import subprocess
 
 CURRENT, OLDER = "7.3", "7.2"
 KERNELS = [CURRENT, OLDER]
@@ -21,8 +25,7 @@ class Suite:
     steps: tuple = ()     # (seconds, name, command)
     programs: tuple = ()  # below the build folder
 
-    @property
-    def script(self):
+    def script(self, build):
         return "".join(f"step {seconds} {name} {command}\n" for seconds, name, command in self.steps)
 
     def prepare(self, lab, build):
@@ -39,10 +42,55 @@ class Suite:
 
 
 class Shell(Suite):
-    @property
-    def script(self):
+    def script(self, build):
         return ("echo 'The NPU is /dev/accel/accel0. Leave with: exit'\n"
                 "setsid -c sh -i </dev/ttyS0 >/dev/ttyS0 2>&1\n")
+
+
+class Xrt(Suite):
+    """AMD's XRT as the client: its own tool, and our kernels through its C++ interface, whose bytes
+    are to be those that libxdna gets."""
+
+    KERNELS = ("passthrough", "transpose", "broadcast", "join", "matmul_int8")
+
+    def prepare(self, lab, build):
+        xrt_run(lab)
+
+    def script(self, build):
+        lines = ["step 30 xrt-smi xrt-smi-sees-the-npu\n"]
+        for kernel in self.KERNELS:
+            manifest = json.loads((build / "kernels" / (kernel + ".json")).read_text())
+            names = " ".join(argument["name"] for argument in manifest["arguments"])
+            lines.append(f"step 90 xrt-{kernel} xrt-agrees {kernel} {names}\n")
+        return "".join(lines)
+
+    def contents(self, programs, build):
+        super().contents(programs, build)
+        lab = build / "lab"
+        for source, name in ((lab / "xrt/xrt-run", "xrt-run"), (lab / "root/usr/bin/xrt-smi", "xrt-smi")):
+            programs.add(source, "usr/bin/" + name, XRT_LIBRARIES)
+        for script in ("xrt-smi-sees-the-npu", "xrt-agrees"):
+            programs.file(GUEST / script, "usr/bin/" + script)
+        for kernel in self.KERNELS:
+            for file in (build / "kernels").glob(kernel + ".*"):
+                programs.file(file, "lab/kernels/" + file.name)
+
+
+# What XRT loads by name.
+XRT_LIBRARIES = ("libxrt_core.so.2", "libxrt_driver_xdna.so.2")
+GUEST = pathlib.Path(__file__).resolve().parent / "guest"
+
+
+def xrt_run(lab):
+    """Builds the XRT program, against XRT's headers and libraries in the lab's root."""
+    source, program = GUEST.parent / "xrt_run.cpp", lab.folder / "xrt/xrt-run"
+    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+        return
+    program.parent.mkdir(exist_ok=True)
+    # XRT's libraries want newer libraries below them than the ones that are linked against here.
+    subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-isystem", lab.root / "usr/include", source,
+                    "-o", program, "-L", lab.root / "usr/lib/x86_64-linux-gnu", "-lxrt_coreutil",
+                    "-Wl,--allow-shlib-undefined"], check=True)
 
 
 CONFORMANCE = ((500, "conformance", "conformance --gtest_output=json:/out/conformance.json"),)
@@ -52,5 +100,7 @@ SUITES = {
                          programs=("tests/conformance", "bin/xdna-probe")),
     "carveout": Suite(mode="carveout", steps=CONFORMANCE, programs=("tests/conformance",)),
     "older": Suite(kernel=OLDER, steps=CONFORMANCE, programs=("tests/conformance",)),
+    # A command's time is the simulator's: the driver is not to give up on it.
+    "xrt": Xrt(parameters="tdr_timeout_ms=0", programs=("bin/xdna-run",)),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image")),
 }

@@ -36,6 +36,7 @@ struct Options {
     xdna::kernels::Shape shape;
     std::vector<std::string> inputs;
     std::vector<std::string> outputs;
+    std::string buffers;
     std::map<std::string, std::string> files;  ///< by argument's name
     unsigned repeat = 1;
     uint64_t seed = 1;
@@ -458,6 +459,12 @@ int run(const Options& options) {
     std::sort(sorted.begin(), sorted.end());
     const double median = sorted[sorted.size() / 2];
 
+    for (size_t i = 0; !options.buffers.empty() && i < arguments.size(); ++i) {
+        const auto buffer = session.buffer(i).first(arguments[i].bytes);
+        write_file(std::filesystem::path(options.buffers) / arguments[i].name,
+                   Bytes(buffer.begin(), buffer.end()));
+    }
+
     std::string wrong;
     size_t output = 0;
     const auto expected =
@@ -541,6 +548,9 @@ int main(int argc, char** argv) {
                    ".npy or raw file for the next input (default: random). Also: --ARGUMENT FILE");
     app.add_option("--output", options.outputs, ".npy or raw file for the next output")
         ->expected(1);
+    app.add_option("--buffers", options.buffers,
+                   "write each buffer, as the NPU had it, to DIR/ARGUMENT")
+        ->check(CLI::ExistingDirectory);
     app.allow_extras();
     app.add_option("--repeat", options.repeat, "runs")->check(CLI::Range(1U, 1000000U));
     app.add_option("--seed", options.seed, "of the random inputs");
