@@ -16,11 +16,10 @@ void Kernel::adopt(Shape&, std::string_view name, const std::vector<uint64_t>&) 
 
 std::span<const Kernel* const> catalog() {
     static const auto kernels = [] {
-        std::vector<const Kernel*> all = {
-            &passthrough(), &transpose(),     &broadcast(),        &join(),
-            &matmul_int8(), &matmul_int8_q(), &matmul_int8_int4(), &matmul_bf16()};
-        const auto attention = attention_kernels();
-        all.insert(all.end(), attention.begin(), attention.end());
+        std::vector<const Kernel*> all = {&passthrough(), &transpose(), &broadcast(), &join()};
+        for (const auto& more : {matmul_kernels(), attention_kernels()}) {
+            all.insert(all.end(), more.begin(), more.end());
+        }
         return all;
     }();
     return kernels;

@@ -10,8 +10,8 @@ constexpr size_t kProducts = 8;
 
 // (-1)^negative x significand x 2^(exponent - 127 - 23); a significand of 0: no term.
 struct Term {
-    int exponent = 0;
     int64_t significand = 0;
+    int exponent = 0;
     bool negative = false;
 };
 
@@ -23,13 +23,13 @@ Term product(uint16_t a, uint16_t b) {
     }
     const int64_t significand =
         int64_t{(a & 0x7F) | 0x80} * ((b & 0x7F) | 0x80);  // 14 fraction bits
-    return {a_exponent + b_exponent - 127, significand << 9, ((a ^ b) & 0x8000) != 0};
+    return {significand << 9, a_exponent + b_exponent - 127, ((a ^ b) & 0x8000) != 0};
 }
 
 Term term_of(uint32_t fp32) {
     const int exponent = static_cast<int>(fp32 >> 23 & 0xFF);
     const int64_t fraction = fp32 & 0x7FFFFF;
-    return {std::max(exponent, 1), exponent ? fraction | 0x800000 : fraction, fp32 >> 31 != 0};
+    return {exponent ? fraction | 0x800000 : fraction, std::max(exponent, 1), fp32 >> 31 != 0};
 }
 
 // value / 2^shift, to nearest even.

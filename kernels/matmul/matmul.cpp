@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -59,11 +60,6 @@ struct Variant {
     uint32_t m, n, k;          // of a core's tile, and of a step of it
     uint32_t numbers_address;  // of what a command writes: objects of a tile, then its own
     Object a, b, c;
-};
-
-// The side of the square of cores, and columns used. Core (column c, row r) computes block (r, c).
-struct Grid {
-    int side;
 };
 
 // Buffers in memory tiles.
@@ -130,16 +126,16 @@ struct Round {
     uint64_t count;
 };
 
-std::vector<uint32_t> int8_reference(const Shape& shape, const std::vector<uint8_t>& a,
-                                     const std::vector<uint8_t>& b) {
+std::vector<uint32_t> int8_reference(const Shape& shape, const std::vector<uint8_t>& a_bytes,
+                                     const std::vector<uint8_t>& b_bytes) {
+    const auto* a = reinterpret_cast<const int8_t*>(a_bytes.data());
+    const auto* b = reinterpret_cast<const int8_t*>(b_bytes.data());
     std::vector<uint32_t> sums(shape.m * shape.n);
     for (uint64_t i = 0; i < shape.m; ++i) {
         uint32_t* row = &sums[i * shape.n];
         for (uint64_t t = 0; t < shape.k; ++t) {
-            const int left = static_cast<int8_t>(a[i * shape.k + t]);
-            const uint8_t* right = &b[t * shape.n];
             for (uint64_t j = 0; j < shape.n; ++j) {
-                row[j] += static_cast<uint32_t>(left * static_cast<int8_t>(right[j]));
+                row[j] += static_cast<uint32_t>(a[i * shape.k + t] * b[t * shape.n + j]);
             }
         }
     }
@@ -172,8 +168,9 @@ std::vector<uint8_t> bf16_reference(const Shape& shape, const std::vector<uint8_
 
 class Matmul final : public Kernel {
   public:
-    Matmul(Variant variant, Grid grid, std::string name)
-        : variant_(std::move(variant)), side_(grid.side), name_(std::move(name)) {}
+    /// On side x side cores. Core (column c, row r) computes block (r, c).
+    Matmul(std::string_view name, Variant variant, int side)
+        : name_(name), variant_(std::move(variant)), side_(side) {}
 
     std::string_view name() const override { return name_; }
     std::string_view summary() const override { return variant_.summary; }
@@ -420,9 +417,9 @@ class Matmul final : public Kernel {
         }
     }
 
+    std::string_view name_;
     Variant variant_;
     int side_;
-    std::string name_;
 };
 
 // Orders: the objects' layouts in int8_half.asm and the programs, from or to row-major ones.
@@ -510,41 +507,46 @@ Variant int8_q_variant() {
     return variant;
 }
 
+struct Row {
+    std::string_view name;
+    Variant (*variant)();
+};
+constexpr Row kRows[] = {{"matmul_int8", int8_variant},
+                         {"matmul_int8_q", int8_q_variant},
+                         {"matmul_int8_int4", int4_variant},
+                         {"matmul_bf16", bf16_variant}};
+
+// Every variant on a square of side x side cores.
+std::vector<std::unique_ptr<Matmul>> make_all(int side) {
+    std::vector<std::unique_ptr<Matmul>> all;
+    for (const Row& row : kRows) {
+        all.push_back(std::make_unique<Matmul>(row.name, row.variant(), side));
+    }
+    return all;
+}
+
 }  // namespace
 
-const Kernel& matmul_int8() {
-    static const Matmul kernel(int8_variant(), {4}, "matmul_int8");
-    return kernel;
+std::span<const Kernel* const> matmul_kernels() {
+    static const auto all = make_all(4);
+    static const auto kernels = [] {
+        std::vector<const Kernel*> list;
+        for (const auto& kernel : all) {
+            list.push_back(kernel.get());
+        }
+        return list;
+    }();
+    return kernels;
 }
 
-const Kernel& matmul_int8_q() {
-    static const Matmul kernel(int8_q_variant(), {4}, "matmul_int8_q");
-    return kernel;
-}
-
-const Kernel& matmul_int8_int4() {
-    static const Matmul kernel(int4_variant(), {4}, "matmul_int8_int4");
-    return kernel;
-}
-
-const Kernel& matmul_int8_int4_one_core() {
-    static const Matmul kernel(int4_variant(), {1}, "matmul_int8_int4_one_core");
-    return kernel;
-}
-
-const Kernel& matmul_bf16() {
-    static const Matmul kernel(bf16_variant(), {4}, "matmul_bf16");
-    return kernel;
-}
-
-const Kernel& matmul_bf16_one_core() {
-    static const Matmul kernel(bf16_variant(), {1}, "matmul_bf16_one_core");
-    return kernel;
-}
-
-const Kernel& matmul_int8_one_core() {
-    static const Matmul kernel(int8_variant(), {1}, "matmul_int8_one_core");
-    return kernel;
+const Kernel& matmul_on_one_core(std::string_view name) {
+    static const auto all = make_all(1);
+    for (const auto& kernel : all) {
+        if (kernel->name() == name) {
+            return *kernel;
+        }
+    }
+    throw std::invalid_argument("no matmul " + std::string(name));
 }
 
 }  // namespace xdna::kernels

@@ -5,18 +5,11 @@
 
 namespace xdna::kernels {
 
-/// int8 x int8 -> int32, on the 16 cores of four columns.
-const Kernel& matmul_int8();
-/// int8 x int8 -> int8, sums multiplied by Shape::scale.
-const Kernel& matmul_int8_q();
-/// int8 x int4 -> int32.
-const Kernel& matmul_int8_int4();
-/// bf16 x bf16 -> fp32.
-const Kernel& matmul_bf16();
+/// matmul_int8 (-> int32), matmul_int8_q (-> int8, sums multiplied by Shape::scale),
+/// matmul_int8_int4 (-> int32) and matmul_bf16 (-> fp32), on the 16 cores of four columns.
+std::span<const Kernel* const> matmul_kernels();
 
-/// On one core, to compare and to measure.
-const Kernel& matmul_int8_one_core();
-const Kernel& matmul_int8_int4_one_core();
-const Kernel& matmul_bf16_one_core();
+/// One of these by name on one core, to compare and to measure.
+const Kernel& matmul_on_one_core(std::string_view name);
 
 }  // namespace xdna::kernels
