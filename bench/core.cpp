@@ -2,71 +2,41 @@
 // spend their time in; memory is the core's own, with nobody else at it.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <array>
+#include <cstring>
 #include <string>
-#include <vector>
 
 #include "emu/core/core.hpp"
 #include "kernels/as/assembler.hpp"
+#include "tests/support/lone_tile.hpp"
 
 namespace {
 
 using namespace xdna::emu;
 
-class Tile0 final : public CoreBus {
-  public:
-    Tile tile() const override { return {0, 2}; }
-    std::span<const std::byte> program() const override { return program_; }
-    std::array<std::span<std::byte>, 4> memories() override { return {{{}, {}, {}, memory_}}; }
-    // As the array does it: a bank serves one access a cycle.
-    uint32_t claim_bank(uint32_t address, uint64_t cycle) override {
-        uint64_t& used = bank_used_[2 * (address >> 14 & 3) + (address >> 4 & 1)];
-        const uint32_t wait = used == cycle + 1;
-        used = std::max(used, cycle + wait + 1);
-        return wait;
+// The program memory of `tile` gets `source`.
+void load(test::LoneTile& tile, const std::string& source) {
+    namespace as = xdna::as;
+    as::Diagnostics diagnostics;
+    const auto object = as::assemble("loop.s", source, {}, diagnostics);
+    if (!object) {
+        std::fprintf(stderr, "%s\n", diagnostics.list().front().message.c_str());
+        std::abort();
     }
-    bool acquire(unsigned, int) override { return true; }
-    void release(unsigned, int) override {}
-    bool stream_read(uint32_t&, bool&) override { return false; }
-    bool stream_write(uint32_t, bool) override { return false; }
-    bool cascade_read(CascadeWord&) override { return false; }
-    bool cascade_write(const CascadeWord&) override { return false; }
-    uint64_t timer(uint64_t cycle) const override { return cycle; }
-    uint32_t read_register(uint32_t) override { return 0; }
-    void write_register(uint32_t, uint32_t) override {}
-    void raise(unsigned) override {}
-
-    void load(const std::string& source) {
-        namespace as = xdna::as;
-        as::Diagnostics diagnostics;
-        const auto object = as::assemble("loop.s", source, {}, diagnostics);
-        if (!object) {
-            std::fprintf(stderr, "%s\n", diagnostics.list().front().message.c_str());
-            std::abort();
-        }
-        const auto code = as::flat_program(as::link(*object));
-        std::transform(code.begin(), code.end(), program_.begin(),
-                       [](uint8_t byte) { return static_cast<std::byte>(byte); });
-    }
-
-  private:
-    std::vector<std::byte> program_ = std::vector<std::byte>(16 * 1024);
-    std::vector<std::byte> memory_ = std::vector<std::byte>(64 * 1024);
-    std::array<uint64_t, 8> bank_used_{};
-};
+    const auto code = as::flat_program(as::link(*object));
+    std::memcpy(tile.program_memory.data(), code.data(), code.size());
+}
 
 // `setup`, then `body`, a zero-overhead loop without end. Its bundles take a cycle each but for
 // bank conflicts, which cost the host nothing: the loops have none.
 void run_loop(benchmark::State& state, const std::string& setup, const std::string& body) {
-    Tile0 tile;
-    tile.load(
-        "movxm p0, #0x70000\nmovxm p1, #0x74000\nmovxm p2, #0x78000\nmovxm p3, #0x7c000\n"
-        "mova m0, #0\n" +
-        setup +
-        "movxm lc, #0x7fffffff\nmovxm ls, #first\nmovxm le, #last\n"
-        "nop\nnop\nnop\nnop\nnop\nnop\nnop\nnop\n.align 16\nfirst:\n" +
-        body);
+    test::LoneTile tile;
+    load(tile,
+         "movxm p0, #0x70000\nmovxm p1, #0x74000\nmovxm p2, #0x78000\nmovxm p3, #0x7c000\n"
+         "mova m0, #0\n" +
+             setup +
+             "movxm lc, #0x7fffffff\nmovxm ls, #first\nmovxm le, #last\n"
+             "nop\nnop\nnop\nnop\nnop\nnop\nnop\nnop\n.align 16\nfirst:\n" +
+             body);
     const auto core = make_core(tile.tile());
     uint64_t now = 0;
     for (auto _ : state) {

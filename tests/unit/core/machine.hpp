@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <deque>
 #include <map>
 #include <set>
 #include <span>
@@ -14,6 +13,7 @@
 
 #include "emu/core/core.hpp"
 #include "kernels/as/assembler.hpp"
+#include "tests/support/lone_tile.hpp"
 
 namespace xdna::emu::test {
 
@@ -37,25 +37,12 @@ inline std::vector<std::byte> assemble(const std::string& source, bool insert_no
     return {first, first + code.size()};
 }
 
-class Machine final : public CoreBus {
+class Machine final : public LoneTile {
   public:
-    /// The address of a byte of `memory`, as the core has it.
-    static constexpr uint32_t kBase = 0x70000;
-
-    std::vector<std::byte> memory = std::vector<std::byte>(64 * 1024);
-    std::map<unsigned, int> locks;
-    std::deque<uint32_t> input;
-    std::vector<uint32_t> output;
-    std::vector<bool> tlasts;  ///< of the words of `output`
-    bool room = true;          ///< on the output stream
-    std::vector<unsigned> events;
-    std::deque<CascadeWord> cascade_in;
-    std::vector<CascadeWord> cascade_out;
-    std::map<uint32_t, uint32_t> registers;  ///< of the tile, over the processor bus
-    uint64_t cycles = 0;                     ///< of all calls of run()
+    uint64_t cycles = 0;  ///< of all calls of run()
 
     void load(const std::vector<std::byte>& code) {
-        std::copy(code.begin(), code.end(), program_.begin());
+        std::copy(code.begin(), code.end(), program_memory.begin());
         core_->program_changed();
         recorded_.clear();
     }
@@ -69,8 +56,9 @@ class Machine final : public CoreBus {
             if (!(section.flags & as::kAllocate) || section.bytes.empty()) {
                 continue;
             }
-            std::byte* to = section.address < program_.size() ? &program_[section.address]
-                                                              : &memory.at(section.address - kBase);
+            std::byte* to = section.address < program_memory.size()
+                                ? &program_memory[section.address]
+                                : &memory.at(section.address - kBase);
             std::memcpy(to, section.bytes.data(), section.bytes.size());
         }
         core_->program_changed();
@@ -85,7 +73,7 @@ class Machine final : public CoreBus {
         // DONE where the function returns to, at the end of program memory.
         const std::vector<std::byte> code = assemble("done\nnop\n");
         constexpr uint32_t kReturn = 0x3FF0;
-        std::copy(code.begin(), code.end(), program_.begin() + kReturn);
+        std::copy(code.begin(), code.end(), program_memory.begin() + kReturn);
         core_->program_changed();
         set_sp(stack);
         core_->write_register(kLr, kReturn);
@@ -151,52 +139,6 @@ class Machine final : public CoreBus {
     }
     CoreModel& core() { return *core_; }
 
-    Tile tile() const override { return {1, 2}; }
-    std::span<const std::byte> program() const override { return program_; }
-    std::array<std::span<std::byte>, 4> memories() override { return {{{}, {}, {}, memory}}; }
-    uint32_t claim_bank(uint32_t, uint64_t) override { return 0; }
-    bool acquire(unsigned id, int change) override {
-        int& value = locks[id];
-        if (change < 0 ? value < -change : value != change) {
-            return false;
-        }
-        value -= change < 0 ? -change : change;
-        return true;
-    }
-    void release(unsigned id, int change) override { locks[id] += change; }
-    bool stream_read(uint32_t& word, bool& tlast) override {
-        if (input.empty()) {
-            return false;
-        }
-        word = input.front();
-        input.pop_front();
-        tlast = input.empty();
-        return true;
-    }
-    bool stream_write(uint32_t word, bool tlast) override {
-        if (room) {
-            output.push_back(word);
-            tlasts.push_back(tlast);
-        }
-        return room;
-    }
-    bool cascade_read(CascadeWord& value) override {
-        if (cascade_in.empty()) {
-            return false;
-        }
-        value = cascade_in.front();
-        cascade_in.pop_front();
-        return true;
-    }
-    bool cascade_write(const CascadeWord& value) override {
-        cascade_out.push_back(value);
-        return true;
-    }
-    uint32_t read_register(uint32_t offset) override { return registers[offset]; }
-    void write_register(uint32_t offset, uint32_t value) override { registers[offset] = value; }
-    uint64_t timer(uint64_t cycle) const override { return cycle; }
-    void raise(unsigned event) override { events.push_back(event); }
-
   private:
     static constexpr uint32_t kPc = 0x31100;
     static constexpr uint32_t kSp = 0x31120;
@@ -204,11 +146,11 @@ class Machine final : public CoreBus {
 
     void record() {
         const uint32_t pc = core_->read_register(kPc);
-        if (pc >= program_.size() || !recorded_.insert(pc).second) {
+        if (pc >= program_memory.size() || !recorded_.insert(pc).second) {
             return;
         }
-        const auto* from = reinterpret_cast<const uint8_t*>(program_.data());
-        const auto bundle = isa::decode(std::span(from, program_.size()).subspan(pc));
+        const auto* from = reinterpret_cast<const uint8_t*>(program_memory.data());
+        const auto bundle = isa::decode(std::span(from, program_memory.size()).subspan(pc));
         const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
         if (bundle && test) {
             for (const isa::Instruction& instruction : bundle->instructions()) {
@@ -218,8 +160,7 @@ class Machine final : public CoreBus {
     }
 
     std::set<uint32_t> recorded_;
-    std::vector<std::byte> program_ = std::vector<std::byte>(16 * 1024);
-    std::unique_ptr<CoreModel> core_ = make_core({1, 2});
+    std::unique_ptr<CoreModel> core_ = make_core(tile());
 };
 
 }  // namespace xdna::emu::test
