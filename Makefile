@@ -88,7 +88,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # runs behind, such as the virtual NPU.
 SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/attention unit/array unit/core unit/driver unit/door unit/pci unit/probe \
           unit/kernels \
-          door conformance kernels
+          door conformance kernels silicon
 unit/xdna.libs   := xdna support
 unit/image.libs  := image
 unit/isa.libs    := isa
@@ -107,6 +107,8 @@ conformance.libs := xdna
 conformance.run   = $(BUILD)/bin/xdna-emu --
 kernels.libs     := kernels flow as isa xdna image
 kernels.run       = $(BUILD)/bin/xdna-emu --
+silicon.libs     := kernels flow as isa xdna image
+silicon.run       = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
 BENCHES := array core xdna count_instructions kernels

@@ -39,6 +39,9 @@ struct Pending {
     /// others are on their way is meant to get the one that landed: pipelined loops keep several
     /// generations of a value in one register.
     std::array<Cycles, kBypasses> unseen{};
+    /// Those of them that make a generation: what takes long. A broadcast that lands while a load
+    /// is on its way was not what the next read waits for.
+    Cycles generations = 0;
     std::uint32_t writer = 0;  ///< number of the bundle whose value lands last
 
     [[nodiscard]] Cycles all() const { return lands[0] | lands[1] | lands[2]; }
@@ -46,7 +49,8 @@ struct Pending {
     static int last(Cycles cycles) { return cycles == 0 ? 0 : std::bit_width(cycles) - 1; }
 
     void pass(unsigned cycles) {
-        const bool landed = (all() & ((2U << cycles) - 1)) != 0;
+        const bool landed = (generations & ((2U << cycles) - 1)) != 0;
+        generations = static_cast<Cycles>(generations >> cycles & ~1U);
         for (std::size_t b = 0; b < kBypasses; ++b) {
             lands[b] = static_cast<Cycles>(lands[b] >> cycles & ~1U);
             unseen[b] = landed ? Cycles{0} : static_cast<Cycles>(unseen[b] >> cycles);
@@ -57,6 +61,8 @@ struct Pending {
         bool more = false;
         if (other.latest() > latest())
             writer = other.writer;
+        more = (other.generations & ~generations) != 0;
+        generations |= other.generations;
         for (std::size_t b = 0; b < kBypasses; ++b) {
             more = more || (other.lands[b] & ~lands[b]) != 0 || (other.unseen[b] & ~unseen[b]) != 0;
             lands[b] |= other.lands[b];
@@ -315,6 +321,9 @@ class Flow {
                     pending.writer = static_cast<std::uint32_t>(b);
                 pending.lands[bypass_index(write.bypass)] |= lands;
                 pending.unseen[bypass_index(write.bypass)] |= lands;
+                constexpr unsigned kLong = 3;
+                if (write.cycle >= kLong)
+                    pending.generations |= lands;
             }
             if (overtaken == 0 || found == nullptr)
                 continue;

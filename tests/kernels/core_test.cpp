@@ -1,63 +1,11 @@
 // Cores at work between DMAs: data comes in, is computed on, and goes out.
 #include <numeric>
 
-#include "kernels/flow/design.hpp"
-#include "kernels/flow/sequence.hpp"
+#include "tests/kernels/one_core.hpp"
 #include "tests/kernels/session.hpp"
-#include "tests/support/assemble.hpp"
 
 namespace xdna::test {
 namespace {
-
-using flow::Bd;
-using flow::Direction;
-
-constexpr flow::Tile kShim{0, 0};
-constexpr uint32_t kWords = 64;
-constexpr uint32_t kOut = 0x1000;  // bytes into the core tile's memory
-
-// The locks of the tile, and as its own core numbers them: from 48 on.
-enum Lock { kInFree, kInFull, kOutFree, kOutFull };
-
-/// Blocks of kWords words from the shim into `tile`, and others from there back, between which its
-/// core runs `program`.
-Bytes around_core(flow::Tile tile, const char* program) {
-    flow::Design design(1);
-    design.stream({kShim, Direction::kMm2s, 0}, {{tile, Direction::kS2mm, 0}});
-    design.stream({tile, Direction::kMm2s, 0}, {{kShim, Direction::kS2mm, 0}});
-    design.lock(tile, kInFree, 1);
-    design.lock(tile, kOutFree, 1);
-    Bd in;
-    in.words = kWords;
-    in.acquire = {kInFree, 1};
-    in.release = {kInFull, 1};
-    in.next = 0;
-    Bd out;
-    out.address = kOut;
-    out.words = kWords;
-    out.acquire = {kOutFull, 1};
-    out.release = {kOutFree, 1};
-    out.next = 1;
-    design.bd(tile, 0, in);
-    design.bd(tile, 1, out);
-    design.start(tile, Direction::kS2mm, 0, 0);
-    design.start(tile, Direction::kMm2s, 0, 1);
-    design.core(tile, assemble(program));
-    return design.pdi();
-}
-
-/// Sends buffer 0, of `words` words, and waits for as many in buffer 1.
-std::vector<uint8_t> there_and_back(uint32_t words) {
-    flow::Sequence sequence(1);
-    Bd bd;
-    bd.words = words;
-    sequence.bd(0, 0, bd, 0);
-    sequence.bd(0, 1, bd, 1);
-    sequence.start(kShim, Direction::kS2mm, 0, 1, 1, true);
-    sequence.start(kShim, Direction::kMm2s, 0, 0);
-    sequence.wait(kShim, Direction::kS2mm, 0);
-    return sequence.code();
-}
 
 constexpr const char* kAddOne = R"(
         mova r0, #-1
@@ -86,11 +34,6 @@ word:   lda r3, [p0], #4
         nop
         nop
 )";
-
-Bytes bytes_of(const std::vector<uint32_t>& words) {
-    const auto* first = reinterpret_cast<const uint8_t*>(words.data());
-    return {first, first + words.size() * 4};
-}
 
 TEST(Core, AddsOneToWhatTheDmaBringsAndTheDmaTakes) {
     for (const int row : {2, 5}) {

@@ -147,6 +147,16 @@ TEST(Nops, AreInsertedWhereNeeded) {
                                  "st r2, [p0, #4]\n");
 }
 
+// The broadcast lands while the load is on its way; the store wants the load's value all the same.
+TEST(Nops, AreInsertedThoughAShorterInstructionWroteTheRegisterJustBefore) {
+    Options options;
+    options.insert_nops = true;
+    const auto result =
+        run_good("vbcst.32 x2, r2\nvlda wl2, [p0, #0]\nvst wl2, [p1, #0]", options);
+    EXPECT_EQ(result.text(),
+              "vbcst.32 x2, r2\nvlda wl2, [p0, #0]\n" + nops(6) + "vst wl2, [p1, #0]\n");
+}
+
 TEST(Nops, GoInFrontOfABranchNotBetweenItAndItsDelaySlots) {
     Options options;
     options.insert_nops = true;
