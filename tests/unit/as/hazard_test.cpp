@@ -151,8 +151,7 @@ TEST(Nops, AreInsertedWhereNeeded) {
 TEST(Nops, AreInsertedThoughAShorterInstructionWroteTheRegisterJustBefore) {
     Options options;
     options.insert_nops = true;
-    const auto result =
-        run_good("vbcst.32 x2, r2\nvlda wl2, [p0, #0]\nvst wl2, [p1, #0]", options);
+    const auto result = run_good("vbcst.32 x2, r2\nvlda wl2, [p0, #0]\nvst wl2, [p1, #0]", options);
     EXPECT_EQ(result.text(),
               "vbcst.32 x2, r2\nvlda wl2, [p0, #0]\n" + nops(6) + "vst wl2, [p1, #0]\n");
 }

@@ -14,7 +14,7 @@ namespace {
 
 TEST(RandomProgram, BytesNeverHarmTheHost) {
     std::mt19937_64 random(1);
-    for (int round = 0; round < 500; ++round) {
+    for (int round = 0; round < 200; ++round) {
         std::vector<uint8_t> program(16 + random() % 400);
         for (uint8_t& byte : program) {
             byte = static_cast<uint8_t>(random());
@@ -26,7 +26,7 @@ TEST(RandomProgram, BytesNeverHarmTheHost) {
 TEST(RandomProgram, LegalBundlesNeverHarmTheHost) {
     std::mt19937_64 random(1);
     uint64_t cycles = 0;
-    for (int round = 0; round < 300; ++round) {
+    for (int round = 0; round < 150; ++round) {
         std::vector<uint8_t> program;
         while (program.size() < 600) {
             std::vector<isa::Instruction> instructions;
@@ -54,7 +54,7 @@ TEST(RandomProgram, LegalBundlesNeverHarmTheHost) {
         cycles += run_random_program(program, 500);
     }
     std::cout << "  " << cycles << " cycles\n";
-    EXPECT_GT(cycles, 2000U);
+    EXPECT_GT(cycles, 750U);
 }
 
 }  // namespace
