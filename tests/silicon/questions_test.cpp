@@ -182,8 +182,7 @@ const std::vector<Question>& questions() {
          }(),
          words(8), "0x0 0x1 0x2 0x3 0x4 0x5 0x6 0x7"},
         // A tie of the sum's one rounding.
-        {"bf16 sum 2^24 + 1",
-         std::string(kLoadX0AndX1) + kBf16Product + kStoreBml0,
+        {"bf16 sum 2^24 + 1", std::string(kLoadX0AndX1) + kBf16Product + kStoreBml0,
          bf16_operands({{0x4B80, 0x3F80}, {0x3F80, 0x3F80}}), words(1), "0x4b800000"},
         {"bf16 infinity + 1", std::string(kLoadX0AndX1) + kBf16Product + kStoreBml0,
          bf16_operands({{0x7F80, 0x3F80}, {0x3F80, 0x3F80}}), words(1), "0x7f800000"},
