@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "kernels/flow/design.hpp"
@@ -30,11 +31,19 @@ struct Shape {
 /// The members by name, as manifests have them.
 struct ShapeMember {
     const char* name;
-    uint64_t Shape::*member;
+    std::variant<uint64_t Shape::*, bool Shape::*, double Shape::*> member;
 };
-inline constexpr ShapeMember kShapeMembers[] = {
-    {"bytes", &Shape::bytes}, {"rows", &Shape::rows}, {"columns", &Shape::columns},
-    {"m", &Shape::m},         {"n", &Shape::n},       {"k", &Shape::k}};
+inline constexpr ShapeMember kShapeMembers[] = {{"bytes", &Shape::bytes},
+                                                {"rows", &Shape::rows},
+                                                {"columns", &Shape::columns},
+                                                {"m", &Shape::m},
+                                                {"n", &Shape::n},
+                                                {"k", &Shape::k},
+                                                {"heads", &Shape::heads},
+                                                {"kv_heads", &Shape::kv_heads},
+                                                {"length", &Shape::length},
+                                                {"causal", &Shape::causal},
+                                                {"scale", &Shape::scale}};
 
 struct Argument {
     std::string name;

@@ -40,10 +40,14 @@ nlohmann::json manifest_of(const xdna::kernels::Kernel& kernel, int columns,
     }
     const xdna::kernels::Shape shape = kernel.example();
     nlohmann::json problem = nlohmann::json::object();
-    for (const auto& [member, value] : xdna::kernels::kShapeMembers) {
-        if (shape.*value != 0) {
-            problem[member] = shape.*value;
-        }
+    for (const auto& row : xdna::kernels::kShapeMembers) {
+        std::visit(
+            [&](auto member) {
+                if (shape.*member != 0) {
+                    problem[row.name] = shape.*member;
+                }
+            },
+            row.member);
     }
     const std::string name(kernel.name());
     return {{"problem", problem},

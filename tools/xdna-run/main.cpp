@@ -207,8 +207,12 @@ Job job_of_manifest(const std::filesystem::path& path) {
         job.columns = manifest.at("columns");
         job.pdi = beside("pdi");
         job.command.code = beside("instructions");
-        for (const auto& [name, member] : xdna::kernels::kShapeMembers) {
-            job.shape.*member = manifest.at("problem").value(name, uint64_t{0});
+        for (const auto& row : xdna::kernels::kShapeMembers) {
+            std::visit(
+                [&](auto member) {
+                    job.shape.*member = manifest.at("problem").value(row.name, job.shape.*member);
+                },
+                row.member);
         }
         for (const auto& row : manifest.at("arguments")) {
             Argument argument{row.at("name"), row.at("bytes"), row.at("direction") == "out", {}};

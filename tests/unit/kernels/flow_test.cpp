@@ -121,6 +121,12 @@ TEST(Flow, RefusesWhatATileCannotHold) {
     EXPECT_THROW(design.loop({kCores[0], Direction::kS2mm, 0}, {}), std::invalid_argument);
     const Buffers many{std::vector<uint32_t>(17, 0), 4, 0, 1};
     EXPECT_THROW(design.loop({kCores[0], Direction::kS2mm, 0}, {many}), std::invalid_argument);
+    // Three buffers are not taken two in a row; and all objects of a loop have as many.
+    const Buffers three{{0, 64, 128}, 4, 0, 1};
+    EXPECT_THROW(design.loop({kCores[0], Direction::kMm2s, 0}, {three}, {}, 2),
+                 std::invalid_argument);
+    EXPECT_THROW(design.loop({kCores[0], Direction::kMm2s, 0}, {three, {{192}, 4, 2, 3}}),
+                 std::invalid_argument);
     Sequence sequence(1);
     EXPECT_THROW(sequence.data(kShim, 0, {1}), std::invalid_argument);
 }
