@@ -19,7 +19,6 @@ constexpr int32_t kAbsent = -1000;  // exponent of a term that is zero
 
 // Terms of the sums: biased exponents, and significands with 23 fraction bits.
 struct Terms {
-    size_t count = 0;
     int32_t exponent[10][kLanes];
     int32_t significand[10][kLanes];
     int32_t negative[10][kLanes];  // 0 or -1

@@ -1,10 +1,8 @@
 #include "emu/core/numeric.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
-#include <limits>
 
 namespace xdna::emu::core {
 namespace {

@@ -216,7 +216,7 @@ uint32_t Pipeline::address(const Exec& exec) {
 }
 
 std::byte* Pipeline::place(uint32_t address, unsigned size) {
-    if (address % size) {
+    if (address & (size - 1)) {
         trap("misaligned " + std::to_string(size) + "-byte access to " + hex(address));
     }
     if (address < 0x40000 || address > 0x7FFFF) {

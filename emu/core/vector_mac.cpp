@@ -8,7 +8,6 @@
 
 #include "emu/core/dot_products.hpp"
 #include "emu/core/lanes.hpp"
-#include "emu/core/numeric.hpp"
 #include "emu/core/semantics.hpp"
 
 namespace xdna::emu::core {
