@@ -1,6 +1,7 @@
 #include "emu/array/array.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "emu/array/machine.hpp"
@@ -200,6 +201,44 @@ std::vector<Wait> Array::waits(unsigned first_column, unsigned columns) const {
         return wait.tile.column < first_column || wait.tile.column >= first_column + columns;
     });
     return found;
+}
+
+Activity Array::activity(unsigned first_column, unsigned columns) const {
+    Activity all;
+    for (const auto& state : machine_->tiles) {
+        if (state->tile.column - first_column >= columns) {
+            continue;
+        }
+        const CoreSlot& core = state->core;
+        if (core.model) {
+            CoreActivity& row = all.cores.emplace_back();
+            row.tile = state->tile;
+            row.work = core.model->work();
+            row.stalls = core.stalls;
+            uint64_t executed = core.executed;
+            const uint64_t open = machine_->now - std::min(core.since, machine_->now);
+            if (core.doing == CoreSlot::Doing::kExecuting) {
+                executed += open;
+            } else if (core.doing == CoreSlot::Doing::kStalled) {
+                row.stalls[static_cast<size_t>(core.last.stall)] += open;
+            }
+            row.cycles = std::accumulate(row.stalls.begin(), row.stalls.end(), executed);
+        }
+        for (const DmaChannel& channel : state->channels) {
+            all.channels.push_back(
+                {state->tile, channel.direction(), channel.channel(), channel.counters()});
+        }
+    }
+    return all;
+}
+
+void Array::show(Trace* trace) {
+    if (trace == nullptr) {
+        for (const auto& state : machine_->tiles) {
+            machine_->change(*state, state->core.doing);
+        }
+    }
+    machine_->trace = trace;
 }
 
 uint64_t Array::last_progress(unsigned first_column, unsigned columns) const {

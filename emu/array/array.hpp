@@ -12,10 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "emu/array/activity.hpp"
 #include "emu/array/core_model.hpp"
 #include "emu/array/fault.hpp"
 #include "emu/array/host_memory.hpp"
 #include "emu/array/task_token.hpp"
+#include "emu/array/trace.hpp"
 #include "libxdna/image/registers.hpp"
 
 namespace xdna::emu {
@@ -101,6 +103,10 @@ class Array {
     /// Everything in these columns that has work and cannot go on. Channels that wait for a first
     /// word or lock of a loop that is over are among them: that is how a finished program looks.
     std::vector<Wait> waits(unsigned first_column = 0, unsigned columns = kColumns) const;
+    /// What the cores and channels of these columns have done so far.
+    Activity activity(unsigned first_column, unsigned columns) const;
+    /// Where the array's activity is shown from now on; null: nowhere, at no cost. Not owned.
+    void show(Trace* trace);
     /// The last cycle in which a word moved, a lock was taken or a core ran there.
     uint64_t last_progress(unsigned first_column, unsigned columns) const;
 

@@ -71,6 +71,24 @@ struct CoreTrap {
     std::string what;
 };
 
+/// What keeps a core from going on.
+enum class Stall : uint8_t { kLock, kStreamIn, kStreamOut, kCascadeIn, kCascadeOut };
+inline constexpr std::array kStallNames = {"lock", "stream in", "stream out", "cascade in",
+                                           "cascade out"};
+
+/// What instructions are counted as; a bundle has several.
+enum class InstructionClass : uint8_t { kScalar, kLoad, kStore, kSync, kVector, kMultiply };
+inline constexpr std::array kInstructionClassNames = {"scalar", "load",   "store",
+                                                      "sync",   "vector", "multiply"};
+
+/// What a core has executed since it was made, over all resets.
+struct CoreWork {
+    uint64_t bundles = 0;
+    std::array<uint64_t, kInstructionClassNames.size()> instructions{};  ///< nops left out
+    uint64_t bank_stalls = 0;  ///< cycles that accesses waited for a bank
+    uint64_t lock_cycles = 0;  ///< cycles that lock instructions took beyond their own
+};
+
 /// How a call of run() ended.
 struct CoreProgress {
     enum class State : uint8_t {
@@ -80,6 +98,7 @@ struct CoreProgress {
     };
     uint64_t cycles = 0;  ///< spent; 0 only if stalled or done at once
     State state = State::kRunning;
+    Stall stall{};  ///< if stalled
     /// Stalled: on what, for the deadlock report ("lock 48: value 0, wants >= 1").
     std::function<std::string()> waits_for;
 };
@@ -100,6 +119,8 @@ class CoreModel {
     /// exact, while stretches without them run at full speed. A call whose first instruction has to
     /// wait returns kStalled with 0 cycles; the array calls again each time something has changed.
     virtual CoreProgress run(CoreBus& bus, uint64_t now, uint64_t cycles) = 0;
+
+    virtual CoreWork work() const { return {}; }
 
     /// A register of the core's debug window (Core_PC, Core_R{}, ...), 32-bit part at `offset`
     /// within the tile.

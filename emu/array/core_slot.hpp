@@ -22,6 +22,14 @@ struct CoreSlot {
     uint64_t time = 0;    ///< up to where the core has run; not before the array's cycle
     CoreProgress last;
 
+    /// What it has been doing since `since`, and the cycles spent so before. Stalled: `last.stall`.
+    enum class Doing : uint8_t { kNothing, kExecuting, kStalled };
+    Doing doing = Doing::kNothing;
+    uint64_t since = 0;
+    uint64_t executed = 0;
+    uint64_t shown = 0;  ///< bundles that the trace has
+    std::array<uint64_t, kStallNames.size()> stalls{};
+
     Stream* in = nullptr;
     Stream* out = nullptr;
 

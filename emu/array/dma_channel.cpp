@@ -190,6 +190,8 @@ bool DmaChannel::begin(Machine& machine) {
     due_ = machine.now + cost;
     bd_id_ = task_.bd;
     state_ = State::kSetup;
+    ++counters_.tasks;
+    task_since_ = machine.now;
     machine.raise_dma(*this, DmaEvent::kStartTask);
     return true;
 }
@@ -255,6 +257,7 @@ bool DmaChannel::load(Machine& machine, unsigned bd, uint32_t delay) {
     }
     state_ = State::kStart;
     due_ = machine.now + delay;
+    bd_since_ = machine.now;
     return true;
 }
 
@@ -269,10 +272,16 @@ void DmaChannel::after_acquire(uint64_t now, bool had_to_wait) {
     }
     first_bd_ = false;
     state_ = State::kStart;
+    bd_since_ = now;
 }
 
 // The BD is done: the next of the chain, the chain again, or the task's end.
 void DmaChannel::next_bd(Machine& machine) {
+    if (machine.trace != nullptr) {
+        machine.trace->slice(tile_.index(), to_string(direction_, channel_),
+                             "BD " + std::to_string(bd_id_), bd_since_, machine.now,
+                             "\"words\":" + std::to_string(done_));
+    }
     machine.raise_dma(*this, DmaEvent::kFinishedBd);
     if (bd_.release_value != 0) {
         const auto lock = machine.lock_of(*this, bd_.release_id);
@@ -344,6 +353,12 @@ void DmaChannel::advance(Machine& machine) {
                     return;
                 }
                 machine.raise_dma(*this, DmaEvent::kFinishedTask);
+                if (machine.trace != nullptr) {
+                    machine.trace->slice(tile_.index(), to_string(direction_, channel_) + " tasks",
+                                         "task of BD " + std::to_string(task_.bd), task_since_,
+                                         machine.now,
+                                         "\"repeats\":" + std::to_string(task_.repeats));
+                }
                 state_ = task_.token ? State::kToken : State::kIdle;
                 break;
             case State::kToken: {
@@ -372,6 +387,10 @@ bool DmaChannel::ask(Machine& machine) {
     const auto lock = machine.lock_of(*this, bd_.acquire_id);
     if (!lock || !machine.acquire(*lock, bd_.acquire_value)) {
         return false;
+    }
+    if (machine.trace != nullptr && asked_ != machine.now) {
+        machine.trace->slice(tile_.index(), to_string(direction_, channel_),
+                             "waits: lock " + std::to_string(bd_.acquire_id), asked_, machine.now);
     }
     after_acquire(machine.now, asked_ != machine.now);
     return true;
@@ -414,7 +433,11 @@ uint64_t DmaChannel::steady(uint64_t now) const {
     }
 }
 
-void DmaChannel::report_stall(Machine& machine, uint64_t cycles) {
+void DmaChannel::account(Machine& machine, uint64_t cycles) {
+    (moving_                     ? counters_.moving
+     : stalled_                  ? counters_.stream_stalls
+     : state_ == State::kAcquire ? counters_.lock_stalls
+                                 : counters_.other) += cycles;
     const unsigned unit = tile_.kind() == TileKind::kCore ? 1 : 0;
     if (stalled_ && (!was_stalled_ || machine.at(tile_).events[unit].watched())) {
         machine.raise_dma(*this, DmaEvent::kStreamStall, cycles);

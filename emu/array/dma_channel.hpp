@@ -56,10 +56,20 @@ class DmaChannel {
     bool moving() const { return moving_; }
     /// Cycles until this channel by itself would do something else.
     uint64_t steady(uint64_t now) const;
-    /// Counts a stall on the stream in the step that `cycles` long was.
-    void report_stall(Machine& machine, uint64_t cycles);
+    /// Counts what the channel did in the step that `cycles` long was; raises stall events.
+    void account(Machine& machine, uint64_t cycles);
     /// Moves a word in each of the next `cycles` cycles.
     void move(Machine& machine, uint32_t cycles);
+
+    /// Cycles with work to do, by what became of them, since the array was made.
+    struct Counters {
+        uint64_t tasks = 0;          ///< taken from the queue
+        uint64_t moving = 0;         ///< a word moved in each
+        uint64_t stream_stalls = 0;  ///< no word there, or no room
+        uint64_t lock_stalls = 0;
+        uint64_t other = 0;  ///< descriptors fetched, memory awaited, tokens sent
+    };
+    const Counters& counters() const { return counters_; }
 
     /// What a channel that cannot go on waits for; empty for one that can.
     struct Wait {
@@ -125,6 +135,9 @@ class DmaChannel {
     uint64_t left_ = 0;  // words of the stream, header not counted
     uint64_t done_ = 0;
     bool ended_by_tlast_ = false;
+    Counters counters_;
+    uint64_t task_since_ = 0;  // for the trace
+    uint64_t bd_since_ = 0;
 };
 
 }  // namespace xdna::emu

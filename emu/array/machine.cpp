@@ -103,12 +103,21 @@ bool Machine::acquire(LockPlace lock, int change) {
         return false;
     }
     raise_lock(lock, change < 0 ? kAcquireAtLeast : kAcquireEqual);
+    show(lock);
     return true;
+}
+
+void Machine::show(LockPlace lock) const {
+    if (trace != nullptr) {
+        trace->counter(lock.tile.index(), "lock " + std::to_string(lock.id), now,
+                       at(lock.tile).locks.value(lock.id));
+    }
 }
 
 void Machine::release(LockPlace lock, int change) {
     at(lock.tile).locks.release(lock.id, change);
     raise_lock(lock, kRelease);
+    show(lock);
 }
 
 void Machine::raise_lock(LockPlace lock, unsigned event) {
@@ -148,8 +157,34 @@ std::span<uint32_t> Machine::data_of(const DmaChannel& channel, uint64_t byte) {
     return std::span(at(tile).data).subspan(byte / 4);
 }
 
+void Machine::change(TileState& state, CoreSlot::Doing next) {
+    CoreSlot& core = state.core;
+    const uint64_t cycles = now - core.since;
+    const auto stall = static_cast<size_t>(core.last.stall);
+    if (core.doing == CoreSlot::Doing::kExecuting) {
+        core.executed += cycles;
+    } else if (core.doing == CoreSlot::Doing::kStalled) {
+        core.stalls[stall] += cycles;
+    }
+    if (trace != nullptr && core.doing != CoreSlot::Doing::kNothing && cycles != 0) {
+        const bool stalled = core.doing == CoreSlot::Doing::kStalled;
+        const uint64_t bundles = core.model->work().bundles;
+        trace->slice(
+            state.tile.index(), "core",
+            !stalled              ? std::string("executes")
+            : core.last.waits_for ? "waits: " + core.last.waits_for()
+                                  : std::string("waits"),
+            core.since, now,
+            stalled ? std::string() : "\"bundles\":" + std::to_string(bundles - core.shown));
+        core.shown = bundles;
+    }
+    core.doing = next;
+    core.since = now;
+}
+
 void Machine::reset_tile(Tile tile) {
     TileState& state = at(tile);
+    change(state, CoreSlot::Doing::kNothing);
     state.locks = {};
     std::fill(state.bds.begin(), state.bds.end(), 0);
     for (DmaChannel& channel : state.channels) {

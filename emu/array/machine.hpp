@@ -17,6 +17,7 @@
 #include "emu/array/lock_bank.hpp"
 #include "emu/array/stream_network.hpp"
 #include "emu/array/task_token.hpp"
+#include "emu/array/trace.hpp"
 
 namespace xdna::emu {
 
@@ -71,11 +72,12 @@ class Machine {
         unsigned id;
     };
     std::optional<LockPlace> lock_of(const DmaChannel& channel, unsigned id) const;
-    /// Adds to a lock at the end of the present cycle.
-    /// At once.
     void release(LockPlace lock, int change);
+    /// At the end of the present cycle.
     void release_later(LockPlace lock, int change) { releases.push_back({lock, change}); }
     bool acquire(LockPlace lock, int change);
+    /// The lock's value was changed: the trace shows it.
+    void show(LockPlace lock) const;
 
     /// `words` words of data memory from `byte` on, as a channel's addresses count; empty where it
     /// cannot reach all of them.
@@ -89,6 +91,9 @@ class Machine {
 
     /// Everything but the memories as after power-on.
     void reset_tile(Tile tile);
+
+    /// Ends the stretch of executing or waiting that a core is in, counts and shows it.
+    void change(TileState& state, CoreSlot::Doing next);
 
     /// An event of a DMA channel, in the unit and under the number that its tile gives it.
     void raise_dma(const DmaChannel& channel, DmaEvent event, uint64_t cycles = 1);
@@ -105,7 +110,7 @@ class Machine {
     std::vector<std::pair<LockPlace, int>> releases;
     std::deque<TaskToken> tokens;
     std::vector<Fault> faults;
-    CoreFactory make_core;
+    Trace* trace = nullptr;
 
     // Broadcasts on their way: the cycle, and where they arrive.
     struct Arrival {

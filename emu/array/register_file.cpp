@@ -312,6 +312,9 @@ std::optional<Fault> set_core_control(const Target& t, uint32_t value) {
         core.model->reset();
         core.trapped.clear();
     }
+    if (control != kCoreEnable) {
+        t.machine.change(t.state, CoreSlot::Doing::kNothing);
+    }
     core.control = control;
     if (started) {
         core.done = false;

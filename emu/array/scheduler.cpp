@@ -109,6 +109,11 @@ void Scheduler::deliver_events() {
 
 void Scheduler::run_cores(uint64_t limit) {
     const uint64_t quantum = std::min(limit, kCoreQuantum);
+    const auto finish = [&](TileState& state) {
+        state.core.done = true;
+        machine_.change(state, CoreSlot::Doing::kNothing);
+        machine_.work_stale = true;
+    };
     for (TileState* state : cores_) {
         CoreSlot& core = state->core;
         if (core.time > machine_.now || !core.runs()) {
@@ -116,13 +121,14 @@ void Scheduler::run_cores(uint64_t limit) {
         }
         core.time = machine_.now;
         if (core.last.state == CoreProgress::State::kDone) {
-            core.done = true;
-            machine_.work_stale = true;
+            finish(*state);
             continue;
         }
+        CoreProgress progress;
         try {
-            core.last = core.model->run(*core.bus, machine_.now, quantum);
+            progress = core.model->run(*core.bus, machine_.now, quantum);
         } catch (const CoreTrap& trap) {
+            machine_.change(*state, CoreSlot::Doing::kNothing);
             core.control = 0;
             core.trapped = trap.what;
             core.last = {};
@@ -131,10 +137,17 @@ void Scheduler::run_cores(uint64_t limit) {
                            to_string(state->tile) + " core: " + trap.what);
             continue;
         }
+        const auto doing = progress.state == CoreProgress::State::kStalled
+                               ? CoreSlot::Doing::kStalled
+                               : CoreSlot::Doing::kExecuting;
+        if (doing != core.doing ||
+            (doing == CoreSlot::Doing::kStalled && progress.stall != core.last.stall)) {
+            machine_.change(*state, doing);
+        }
+        core.last = std::move(progress);
         core.time += core.last.cycles;
         if (core.last.state == CoreProgress::State::kDone && core.last.cycles == 0) {
-            core.done = true;
-            machine_.work_stale = true;
+            finish(*state);
         }
         if (!core.stalled()) {
             note_progress(state->tile);
@@ -240,7 +253,7 @@ uint64_t Scheduler::steady() const {
 
 void Scheduler::idle(uint64_t cycles) {
     for (DmaChannel* channel : active_) {
-        channel->report_stall(machine_, cycles);
+        channel->account(machine_, cycles);
     }
     machine_.now += cycles;
 }
@@ -281,7 +294,7 @@ uint64_t Scheduler::step(uint64_t limit) {
         if (channel->direction() == Direction::kS2mm) {
             channel->move(machine_, run);
         }
-        channel->report_stall(machine_, run);
+        channel->account(machine_, run);
         if (channel->moving()) {
             progress_[channel->tile().column] = machine_.now + run - 1;
         }

@@ -91,6 +91,8 @@ class Core final : public CoreModel {
         return pipeline_.run(bus, now, cycles);
     }
 
+    CoreWork work() const override { return pipeline_.work(); }
+
     uint32_t read_register(uint32_t offset) const override {
         if (offset == kPc) {
             return pipeline_.pc;

@@ -30,6 +30,7 @@ const isa::Atom kScdEnable = atom_of(RegisterFile::kCr, 7);
 }  // namespace
 
 void Pipeline::reset() {
+    before_ = work();
     state.clear();
     state.set_scalar(kLe, kAddressMask);
     state.set_scalar(kMcdEnable, 1);
@@ -45,6 +46,38 @@ void Pipeline::reset() {
     finishing_ = false;
     drained_ = 0;
     attempted_ = 0;
+}
+
+CoreWork Pipeline::work() const {
+    CoreWork work = before_;
+    for (const Decoded& bundle : decoded_) {
+        work.bundles += bundle.executed;
+        for (uint8_t i = 0; i < bundle.count; ++i) {
+            const auto what = static_cast<size_t>(instruction_class(*bundle.execs[i].operation));
+            work.instructions[what] += bundle.executed;
+        }
+    }
+    work.bank_stalls = bank_stalls_;
+    work.lock_cycles = lock_cycles_;
+    return work;
+}
+
+std::string Pipeline::describe(const Waiting& waiting) {
+    switch (waiting.stall) {
+        case Stall::kLock:
+            return "lock " + std::to_string(waiting.id) + ", " +
+                   (waiting.change < 0 ? "at least " + std::to_string(-int64_t{waiting.change})
+                                       : "exactly " + std::to_string(waiting.change));
+        case Stall::kStreamIn:
+            return "the input stream";
+        case Stall::kStreamOut:
+            return "room on the output stream";
+        case Stall::kCascadeIn:
+            return "the cascade";
+        case Stall::kCascadeOut:
+            return "room on the cascade";
+    }
+    return {};
 }
 
 void Pipeline::program_changed() {
@@ -230,7 +263,7 @@ std::byte* Pipeline::place(uint32_t address, unsigned size) {
     for (uint32_t at = address; at < address + size; at += 16) {
         const uint32_t wait = bus_->claim_bank(at, now_ + spent_);
         spent_ += wait;
-        statistics.memory_stalls += wait;
+        bank_stalls_ += wait;
     }
     return memory.data() + offset;
 }
@@ -262,7 +295,7 @@ bool Pipeline::attempts(const Decoded& bundle) {
             if (!exec.attempt(*this, exec)) {
                 return false;
             }
-        } catch (CoreTrap& caught) {
+        } catch (const CoreTrap& caught) {
             trap(caught.what + where(exec));
         }
         attempted_ |= 1U << i;
@@ -347,7 +380,7 @@ CoreProgress Pipeline::run(CoreBus& bus, uint64_t now, uint64_t cycles) {
                 // Enabled again without a reset, it goes on behind the DONE.
                 finishing_ = false;
                 drained_ = 0;
-                return {spent_, CoreProgress::State::kDone, {}};
+                return {spent_, CoreProgress::State::kDone, {}, {}};
             }
             step(idle);
             continue;
@@ -355,17 +388,18 @@ CoreProgress Pipeline::run(CoreBus& bus, uint64_t now, uint64_t cycles) {
         const Decoded& bundle = fetch(pc);
         if (bundle.waits) {
             if (spent_ > 0) {
-                return {spent_, CoreProgress::State::kRunning, {}};
+                return {spent_, CoreProgress::State::kRunning, {}, {}};
             }
             if (!attempts(bundle)) {
-                return {0, CoreProgress::State::kStalled, [text = waits_for_] { return text; }};
+                return {0, CoreProgress::State::kStalled, waiting_.stall,
+                        [waiting = waiting_] { return describe(waiting); }};
             }
         }
         step(bundle);
-        ++statistics.bundles;
+        ++bundle.executed;
         advance(bundle);
     }
-    return {spent_, CoreProgress::State::kRunning, {}};
+    return {spent_, CoreProgress::State::kRunning, {}, {}};
 }
 
 }  // namespace xdna::emu::core

@@ -165,21 +165,19 @@ class Pipeline {
     /// Cycles that pass without the pipeline moving, for a lock operation.
     void stall(uint64_t cycles) {
         spent_ += cycles;
-        statistics.lock_stalls += cycles;
+        lock_cycles_ += cycles;
     }
     /// The tile's 64-bit timer in this cycle.
     uint64_t timer() const { return bus_->timer(now_ + spent_); }
 
     CoreBus& bus() { return *bus_; }
-    /// Why the attempt that is about to return false waits.
-    void waits_for(std::string what) { waits_for_ = std::move(what); }
+    /// Why an attempt waits; `id` and `change` are the lock's. False, for the attempt to return.
+    bool waits_for(Stall stall, uint32_t id = 0, int32_t change = 0) {
+        waiting_ = {stall, id, change};
+        return false;
+    }
 
-    struct Statistics {
-        uint64_t bundles = 0;
-        uint64_t memory_stalls = 0;  ///< cycles
-        uint64_t lock_stalls = 0;
-    };
-    Statistics statistics;
+    CoreWork work() const;
 
   private:
     static constexpr unsigned kDepth = 16;  // no operation takes longer, see the table
@@ -188,7 +186,13 @@ class Pipeline {
         uint8_t size = 0;
         uint8_t count = 0;
         bool waits = false;  ///< has an attempt
+        mutable uint64_t executed = 0;
         std::array<Exec, isa::kMaxSlots> execs{};
+    };
+    struct Waiting {
+        Stall stall;
+        uint32_t id;
+        int32_t change;
     };
     struct ScalarWrite {
         isa::Atom atom;
@@ -244,6 +248,7 @@ class Pipeline {
     void advance(const Decoded& bundle);
     [[noreturn]] void trap_here(const std::string& what) const;
     std::string where(const Exec& exec) const;
+    static std::string describe(const Waiting& waiting);
     void take_bypassed(const OperandRef& ref, Cell* to) const;
     std::byte* place(uint32_t address, unsigned size);
 
@@ -259,7 +264,10 @@ class Pipeline {
     bool finishing_ = false;
     unsigned drained_ = 0;
     uint32_t attempted_ = 0;  ///< instructions of the stalled bundle that need not wait any more
-    std::string waits_for_;
+    Waiting waiting_{};
+    CoreWork before_;  ///< what was done by bundles that are decoded no more
+    uint64_t bank_stalls_ = 0;
+    uint64_t lock_cycles_ = 0;
 
     CoreBus* bus_ = nullptr;
     std::array<std::span<std::byte>, 4> memories_;  ///< the bus's, in this call of run()

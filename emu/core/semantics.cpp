@@ -44,6 +44,21 @@ Table build() {
 
 }  // namespace
 
+InstructionClass instruction_class(const isa::Operation& operation) {
+    const Semantics* row = semantics(static_cast<isa::Op>(&operation - isa::operations().data()));
+    const auto in = [&](std::span<const Semantics> part) {
+        return row >= part.data() && row < part.data() + part.size();
+    };
+    // llvm-aie's names of multiplies: VMAC_vmac_cm_core_dense.
+    const bool multiplies = operation.name.find("_core_") != operation.name.npos;
+    return operation.memory == isa::Memory::kLoad   ? InstructionClass::kLoad
+           : operation.memory != isa::Memory::kNone ? InstructionClass::kStore
+           : in(scalar_semantics())                 ? InstructionClass::kScalar
+           : in(sync_semantics())                   ? InstructionClass::kSync
+           : multiplies                             ? InstructionClass::kMultiply
+                                                    : InstructionClass::kVector;
+}
+
 const Semantics* semantics(isa::Op op) {
     static const Table table = build();
     return table[static_cast<size_t>(op)];

@@ -30,4 +30,7 @@ std::span<const Semantics> vector_mac_semantics();
 /// The row of an operation, or nullptr if it is not modelled.
 const Semantics* semantics(isa::Op op);
 
+/// What an operation that has a row is counted as.
+InstructionClass instruction_class(const isa::Operation& operation);
+
 }  // namespace xdna::emu::core

@@ -39,10 +39,7 @@ bool acquire(Pipeline& p, const Exec& e) {
         p.stall(kLockCycles);
         return true;
     }
-    p.waits_for(
-        "lock " + std::to_string(id) + ", " +
-        (change < 0 ? "at least " + std::to_string(-change) : "exactly " + std::to_string(change)));
-    return false;
+    return p.waits_for(Stall::kLock, id, change);
 }
 bool release(Pipeline& p, const Exec& e) {
     if (!skipped(p, e)) {
@@ -61,8 +58,7 @@ bool stream_read(Pipeline& p, const Exec& e) {
     bool tlast = false;
     const bool success = p.bus().stream_read(word, tlast);
     if (!success && !(e.parameter & kNonBlocking)) {
-        p.waits_for("the input stream");
-        return false;
+        return p.waits_for(Stall::kStreamIn);
     }
     if (success) {
         p.write(e, 0, word);
@@ -77,8 +73,7 @@ bool send(Pipeline& p, const Exec& e, uint32_t word) {
         e.parameter & kTlast || (e.parameter & kTlastRegister && p.state.scalar(kR28) != 0);
     const bool success = p.bus().stream_write(word, tlast);
     if (!success && !(e.parameter & kNonBlocking)) {
-        p.waits_for("room on the output stream");
-        return false;
+        return p.waits_for(Stall::kStreamOut);
     }
     if (e.parameter & kNonBlocking) {
         p.write_atom(kMs0, success ? kSuccess : 0, 3);
@@ -121,8 +116,7 @@ bool cascade_write(Pipeline& p, const Exec& e) {
     check_enabled(p, Control::kMcdEnable, "crMCDEn");
     const auto lanes = read_lanes<uint32_t, 2>(p, e, 0);
     if (!p.bus().cascade_write(lanes)) {
-        p.waits_for("room on the cascade");
-        return false;
+        return p.waits_for(Stall::kCascadeOut);
     }
     return true;
 }
@@ -134,8 +128,7 @@ bool cascade_read(Pipeline& p, const Exec& e) {
     check_enabled(p, Control::kScdEnable, "crSCDEn");
     CascadeWord word;
     if (!p.bus().cascade_read(word)) {
-        p.waits_for("the cascade");
-        return false;
+        return p.waits_for(Stall::kCascadeIn);
     }
     if (e.operands[0].cells == 2) {
         write_lanes(p, e, 0, word);

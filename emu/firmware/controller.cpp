@@ -42,12 +42,12 @@ constexpr TileInfo kPhoenix = {.size = 0x2000,
 
 }  // namespace
 
-Firmware::Controller::Controller(Iommu& iommu, LogSink log)
+Firmware::Controller::Controller(Iommu& iommu, LogSink log, Observers observers)
     : iommu_(iommu),
       log_(std::move(log)),
-      executor_([this](const AsyncErrorRecord& error, const std::string& what) {
-          report_async(error, what);
-      }),
+      executor_([this](const AsyncErrorRecord& error,
+                       const std::string& what) { report_async(error, what); },
+                std::move(observers)),
       thread_([this] { work(); }) {}
 
 Firmware::Controller::~Controller() {
@@ -265,7 +265,7 @@ std::optional<ChainReply> Firmware::Controller::run(Context& context, Task& task
         }
     }
     for (uint32_t index = 0; index < task.launches.size(); ++index) {
-        const Outcome outcome = executor_.launch(context, task.launches[index]);
+        const Outcome outcome = executor_.launch(context, task.launches[index], index);
         switch (outcome.kind) {
             case Outcome::Kind::kCancelled:
                 return std::nullopt;

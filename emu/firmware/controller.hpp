@@ -21,7 +21,7 @@ namespace xdna::emu::firmware {
 
 class Firmware::Controller {
   public:
-    Controller(Iommu& iommu, LogSink log);
+    Controller(Iommu& iommu, LogSink log, Observers observers);
     ~Controller();
     Controller(const Controller&) = delete;
     Controller& operator=(const Controller&) = delete;

@@ -90,51 +90,94 @@ uint64_t join(uint32_t low, uint32_t high) {
 
 }  // namespace
 
-Executor::Executor(std::function<void(const AsyncErrorRecord&, const std::string&)> report)
-    : report_(std::move(report)) {
+Executor::Executor(std::function<void(const AsyncErrorRecord&, const std::string&)> report,
+                   Observers observers)
+    : report_(std::move(report)), observers_(std::move(observers)) {
     array_.plug_cores(make_core);
+    array_.show(observers_.trace);
+}
+
+Executor::~Executor() {
+    array_.show(nullptr);
 }
 
 void Executor::account() {
     running_ = static_cast<int64_t>(array_.cycle() - launched_at_);
 }
 
-Outcome Executor::launch(Context& context, const Launch& launch) {
+Outcome Executor::launch(Context& context, const Launch& launch, uint32_t index) {
     launched_at_ = array_.cycle();
     last_dispatch_ = 0;
+    set_up_ = 0;
+    waited_ = 0;
     running_ = 0;
-    Outcome outcome = [&]() -> Outcome {
-        if (launch.cu >= context.cus.size()) {
-            return failed(kInvalidParam, "it is for CU " + std::to_string(launch.cu) + ", and " +
-                                             std::to_string(context.cus.size()) +
-                                             " are configured");
-        }
-        Program program;
-        Outcome step = prepare(launch, program);
-        if (!good(step)) {
-            return step;
-        }
-        constexpr uint64_t kAddressBits = (1U << 17) - 1;
-        step = load(context, (context.cus[launch.cu] & kAddressBits) << 15);
-        if (!good(step)) {
-            return step;
-        }
-        std::vector<uint8_t> bytes(program.bytes);
-        if (!context.memory.read(program.code, bytes.data(), bytes.size())) {
-            return failed(kInvalidInputBuffer, "its " + std::to_string(program.bytes) +
-                                                   " bytes of control code at " +
-                                                   image::hex(program.code) + " are not mapped");
-        }
-        image::Transaction code;
-        try {
-            code = image::parse_transaction(bytes);
-        } catch (const image::FormatError& error) {
-            return failed(kAppInvalidInstruction, error.what());
-        }
-        return walk(context, code, program);
-    }();
+    Activity before;
+    if (observers_.report) {
+        before = array_.activity(context.start_column, context.columns);
+    }
+    const Outcome outcome = run(context, launch);
     running_ = -1;
+    const bool done = outcome.kind == Outcome::Kind::kDone;
+    CommandReport report{.context = context.id,
+                         .serial = context.serial,
+                         .index = index,
+                         .start_column = context.start_column,
+                         .columns = context.columns,
+                         .outcome = good(outcome)                          ? "completed"
+                                    : done                                 ? "error"
+                                    : outcome.kind == Outcome::Kind::kHung ? "hung"
+                                                                           : "cancelled",
+                         .start = launched_at_,
+                         .cycles = array_.cycle() - launched_at_,
+                         .launch = set_up_,
+                         .control = 0,
+                         .wait = waited_,
+                         .activity = {}};
+    report.control = report.cycles - report.launch - report.wait;
+    show("command", launched_at_,
+         "\"context\":" + std::to_string(context.id) + ",\"index\":" + std::to_string(index));
+    if (observers_.report) {
+        report.activity = array_.activity(context.start_column, context.columns).since(before);
+        observers_.report(report);
+    }
     return outcome;
+}
+
+void Executor::show(std::string_view what, uint64_t since, std::string_view arguments) const {
+    if (observers_.trace != nullptr) {
+        observers_.trace->slice(Trace::kController, "commands", what, since, array_.cycle(),
+                                arguments);
+    }
+}
+
+Outcome Executor::run(Context& context, const Launch& launch) {
+    if (launch.cu >= context.cus.size()) {
+        return failed(kInvalidParam, "it is for CU " + std::to_string(launch.cu) + ", and " +
+                                         std::to_string(context.cus.size()) + " are configured");
+    }
+    Program program;
+    Outcome step = prepare(launch, program);
+    if (!good(step)) {
+        return step;
+    }
+    constexpr uint64_t kAddressBits = (1U << 17) - 1;
+    step = load(context, (context.cus[launch.cu] & kAddressBits) << 15);
+    if (!good(step)) {
+        return step;
+    }
+    std::vector<uint8_t> bytes(program.bytes);
+    if (!context.memory.read(program.code, bytes.data(), bytes.size())) {
+        return failed(kInvalidInputBuffer, "its " + std::to_string(program.bytes) +
+                                               " bytes of control code at " +
+                                               image::hex(program.code) + " are not mapped");
+    }
+    image::Transaction code;
+    try {
+        code = image::parse_transaction(bytes);
+    } catch (const image::FormatError& error) {
+        return failed(kAppInvalidInstruction, error.what());
+    }
+    return walk(context, code, program);
 }
 
 Outcome Executor::prepare(const Launch& launch, Program& out) const {
@@ -291,16 +334,17 @@ Outcome Executor::release_cores(Context& context) {
 }
 
 Outcome Executor::walk(Context& context, const image::Transaction& code, const Program& program) {
-    if (code.operations.empty()) {
-        // Nothing to wait for on the array: only the controller's own time passes.
-        return pass(context, timing::kLaunch);
-    }
     Outcome outcome = pass(context, timing::kLaunch);
+    set_up_ = array_.cycle() - launched_at_;
+    show("launch", launched_at_);
     for (size_t i = 0; i < code.operations.size() && good(outcome); ++i) {
+        const uint64_t start = array_.cycle();
         outcome = pass(context, timing::kOperation);
         if (good(outcome)) {
             outcome = step(context, code.operations[i], program);
         }
+        show(image::txn::opcode_name(image::txn::opcode(code.operations[i])), start,
+             "\"operation\":" + std::to_string(i));
         if (!good(outcome) && outcome.kind != Outcome::Kind::kCancelled) {
             outcome.problem =
                 "operation " + std::to_string(i) + " (" +
@@ -347,6 +391,12 @@ Outcome Executor::step(Context& context, const image::txn::Operation& operation,
         }
         return {};
     };
+    const auto wait = [&](const auto& until) {
+        const uint64_t since = array_.cycle();
+        Outcome outcome = until();
+        waited_ += array_.cycle() - since;
+        return outcome;
+    };
     return std::visit(
         Overloaded{
             [&](const Write& op) {
@@ -363,11 +413,13 @@ Outcome Executor::step(Context& context, const image::txn::Operation& operation,
             [&](const MaskPoll& op) {
                 TileAddress target;
                 Outcome outcome = relocate(context, op.address, target);
-                return good(outcome) ? poll(context, target, op.mask, op.value) : outcome;
+                return good(outcome)
+                           ? wait([&] { return poll(context, target, op.mask, op.value); })
+                           : outcome;
             },
             [&](const Noop&) { return Outcome{}; },
             [&](const Preempt&) { return Outcome{}; },  // npu1 runs one context at a time
-            [&](const Sync& op) { return sync(context, op); },
+            [&](const Sync& op) { return wait([&] { return sync(context, op); }); },
             [&](const DdrPatch& op) { return patch(context, op, program); },
             [&](const Sized& op) {
                 // A timer or register dump for a debugger; a merged sync would have to wait.

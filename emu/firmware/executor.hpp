@@ -8,12 +8,14 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "emu/array/array.hpp"
 #include "emu/firmware/context.hpp"
 #include "emu/firmware/messages.hpp"
+#include "emu/firmware/observers.hpp"
 #include "libxdna/image/cdo.hpp"
 #include "libxdna/image/transaction.hpp"
 
@@ -34,9 +36,12 @@ struct Outcome {
 class Executor {
   public:
     /// `report` gets the array's errors as the firmware would tell the driver of them.
-    explicit Executor(std::function<void(const AsyncErrorRecord&, const std::string&)> report);
+    explicit Executor(std::function<void(const AsyncErrorRecord&, const std::string&)> report,
+                      Observers observers = {});
+    ~Executor();
 
-    Outcome launch(Context& context, const Launch& launch);
+    /// `index` is the launch's in its chain.
+    Outcome launch(Context& context, const Launch& launch, uint32_t index = 0);
     /// The context is gone: its columns, if still its, are cleared.
     void retire(const Context& context);
     Array& array() { return array_; }
@@ -60,6 +65,7 @@ class Executor {
         std::vector<uint64_t> buffers;
     };
 
+    Outcome run(Context& context, const Launch& launch);
     Outcome prepare(const Launch& launch, Program& out) const;
     Outcome load(Context& context, uint64_t pdi);
     Outcome configure(Context& context, const image::Cdo& cdo);
@@ -77,15 +83,20 @@ class Executor {
     Outcome pass(Context& context, uint64_t cycles);
     Outcome broken(Context& context);
     void collect_tokens();
+    /// On the controller's track of the trace, from `since` to now.
+    void show(std::string_view what, uint64_t since, std::string_view arguments = {}) const;
     void account();
     std::string waits(const Context& context) const;
 
     std::function<void(const AsyncErrorRecord&, const std::string&)> report_;
+    const Observers observers_;
     Array array_;
     std::array<Loaded, kColumns> loaded_{};
     std::map<TokenKey, unsigned> tokens_;
     uint64_t launched_at_ = 0;
     uint64_t last_dispatch_ = 0;
+    uint64_t set_up_ = 0;  // cycles of the launch in progress before its control code
+    uint64_t waited_ = 0;  // and those that the control code waited
     std::atomic<int64_t> running_{-1};
 };
 

@@ -4,8 +4,8 @@
 
 namespace xdna::emu::firmware {
 
-Firmware::Firmware(Iommu& iommu, LogSink log)
-    : controller_(std::make_unique<Controller>(iommu, std::move(log))) {}
+Firmware::Firmware(Iommu& iommu, LogSink log, Observers observers)
+    : controller_(std::make_unique<Controller>(iommu, std::move(log), std::move(observers))) {}
 
 Firmware::~Firmware() = default;
 

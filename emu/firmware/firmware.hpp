@@ -10,6 +10,7 @@
 
 #include "emu/array/host_memory.hpp"
 #include "emu/firmware/messages.hpp"
+#include "emu/firmware/observers.hpp"
 
 namespace xdna::emu::firmware {
 
@@ -32,7 +33,7 @@ using Done = std::function<void(const Reply&)>;
 class Firmware {
   public:
     /// npu1: protocol 5.8, six contexts, five columns. `iommu` must outlive the firmware.
-    Firmware(Iommu& iommu, LogSink log);
+    Firmware(Iommu& iommu, LogSink log, Observers observers = {});
     ~Firmware();
     Firmware(const Firmware&) = delete;
     Firmware& operator=(const Firmware&) = delete;

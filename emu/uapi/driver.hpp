@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/firmware/observers.hpp"
 #include "emu/unique_fd.hpp"
 
 namespace xdna::emu {
@@ -100,6 +101,8 @@ class Driver {
         /// Gets each line of the device's log as it is written, from any thread; it must not call
         /// into the driver. The driver keeps the last lines whether or not this is set.
         std::function<void(const LogLine&)> log;
+        /// Told of each command and of what the array does; see there for their threads.
+        firmware::Observers observers = {};
     };
 
     /// Throws std::invalid_argument that names the device when it is not modelled.

@@ -56,10 +56,13 @@ Device::Device(const Driver::Options& opts)
       solver(5),
       iova_space_(std::make_shared<AddressSpace>(0)),
       idle_since_(Clock::now()) {
-    firmware_ = std::make_unique<firmware::Firmware>(*this, [this](bool error,
-                                                                   const std::string& line) {
-        log(error ? LogLine::Level::kError : LogLine::Level::kInfo, "firmware: %s", line.c_str());
-    });
+    firmware_ = std::make_unique<firmware::Firmware>(
+        *this,
+        [this](bool error, const std::string& line) {
+            log(error ? LogLine::Level::kError : LogLine::Level::kInfo, "firmware: %s",
+                line.c_str());
+        },
+        options.observers);
     last_signal = Clock::now();
 }
 

@@ -322,6 +322,30 @@ TEST_F(Cores, ControlResetsEnablesAndFinishes) {
     EXPECT_EQ(core(kCore2).written, 42U);
 }
 
+TEST_F(Cores, CyclesAreCountedAsExecutedOrStalledUntilDoneOrDisabled) {
+    plug({{kCore2.index(), {compute(50), acquire(kOwn, -1), compute(20)}},
+          {kCore3.index(), {acquire(kOwn, -1)}}});
+    enable(kCore2);
+    enable(kCore3);
+    array.run(200);
+    const Activity waiting = array.activity(1, 1);
+    set_lock(kCore2, 0, 1);
+    write(kCore3, 0x32000, 0);
+    array.run(500);
+    const Activity all = array.activity(1, 1);
+    const auto lock = static_cast<size_t>(Stall::kLock);
+    ASSERT_EQ(all.cores.size(), 4U);
+    EXPECT_EQ(waiting.cores[0].cycles, 200U);
+    EXPECT_EQ(waiting.cores[0].stalls[lock], 150U);
+    EXPECT_EQ(all.cores[0].cycles, 221U) << "50, 150 for the lock, 1 to take it, 20";
+    EXPECT_EQ(all.cores[0].stalls[lock], 150U);
+    EXPECT_EQ(all.cores[1].cycles, 200U) << "disabled then";
+    const Activity later = all.since(waiting);
+    ASSERT_EQ(later.cores.size(), 1U) << "only who did something";
+    EXPECT_EQ(later.cores[0].tile, kCore2);
+    EXPECT_EQ(later.cores[0].cycles, 21U);
+}
+
 TEST_F(Cores, AnInfiniteCoreEndsWithTheBudget) {
     plug({{kCore2.index(), {compute(uint64_t{1} << 60)}}});
     enable(kCore2);

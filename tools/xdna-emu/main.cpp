@@ -25,6 +25,7 @@
 #include "emu/uapi/machine.hpp"
 #include "emu/uapi/server.hpp"
 #include "emu/uapi/wire.hpp"
+#include "tools/xdna-emu/statistics.hpp"
 
 namespace {
 
@@ -191,6 +192,30 @@ void set_parameter(Driver::Options& options, const std::string& parameter) {
                                  ": no such parameter, or not its value");
 }
 
+/// A trace and the file that it is in.
+class TraceFile {
+  public:
+    explicit TraceFile(const std::string& path) : path_(path), file_(path) {
+        if (!file_)
+            throw std::system_error(errno, std::generic_category(), path);
+        trace_.emplace(file_);
+    }
+    Trace& trace() { return *trace_; }
+    void finish() {
+        trace_->finish();
+        if (!file_)
+            throw std::system_error(EIO, std::generic_category(), path_);
+        if (trace_->left_out() != 0)
+            std::cerr << "xdna-emu: " << path_ << ": the last " << trace_->left_out()
+                      << " events are left out\n";
+    }
+
+  private:
+    std::string path_;
+    std::ofstream file_;
+    std::optional<Trace> trace_;
+};
+
 int emulate(const Driver::Options& options, const std::vector<std::string>& command) {
     const fs::path interposer = find_interposer();
     // Before there are threads: one that does not block SIGCHLD would be given it, and it be lost.
@@ -233,8 +258,9 @@ int main(int argc, char** argv) {
                    "a parameter of the kernel module, NAME=VALUE (force_iova, force_cmdlist, "
                    "tdr_timeout_ms)")
         ->allow_extra_args(false);
-    app.add_option("--stats", stats, "write the simulator's counters to FILE");
-    app.add_option("--trace", trace, "write a trace of the array to FILE");
+    app.add_option("--stats", stats,
+                   "write each command's modelled cycles to FILE (JSON); -: in words to stderr");
+    app.add_option("--trace", trace, "write what the array does to FILE, for ui.perfetto.dev");
     app.add_option("--log", log, "write what the driver would tell dmesg to FILE, not to stderr");
     app.add_option("command", command, "the program to run, after --")->required();
     app.positionals_at_end();
@@ -244,21 +270,36 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : kOurFailure;
     }
-    for (const auto& [option, value] : {std::pair{"--stats", stats}, std::pair{"--trace", trace}})
-        if (!value.empty()) {
-            std::cerr << "xdna-emu: " << option << ": not modelled yet\n";
-            return kOurFailure;
-        }
     try {
-        if (std::getenv(wire::kSocketVariable) != nullptr)
-            run(command);  // inside another one: its device is the one that is shared
+        if (std::getenv(wire::kSocketVariable) != nullptr) {
+            // Inside another one: its device is the one that is shared.
+            if (!stats.empty() || !trace.empty())
+                throw std::runtime_error(
+                    "--stats and --trace are for the outer xdna-emu, whose NPU this is");
+            run(command);
+        }
         Driver::Options options;
         options.device = device.c_str();
         for (const std::string& parameter : parameters)
             set_parameter(options, parameter);
         Log lines(log);
         options.log = [&lines](const LogLine& line) { lines.write(line); };
-        return emulate(options, command);
+        std::optional<Statistics> counted;
+        if (!stats.empty()) {
+            counted.emplace(stats);
+            options.observers.report = [&](const firmware::CommandReport& report) {
+                counted->add(report);
+            };
+        }
+        std::optional<TraceFile> traced;
+        if (!trace.empty())
+            options.observers.trace = &traced.emplace(trace).trace();
+        const int status = emulate(options, command);
+        if (counted)
+            counted->finish();
+        if (traced)
+            traced->finish();
+        return status;
     } catch (const std::exception& error) {
         std::cerr << "xdna-emu: " << error.what() << '\n';
         return kOurFailure;
