@@ -68,6 +68,11 @@ Words corrupt_transaction() {
     return {0x06030100, 0x00000105, 1, 24, 0x0000007F, 8};
 }
 
+Words hanging_transaction() {
+    // One TCT of 16 bytes: column, row and direction, then channel, columns and rows.
+    return {0x06030100, 0x00000105, 1, 32, 0x00000080, 16, 0, 0x00010100};
+}
+
 Words minimal_pdi() {
     // Four-word header, its checksum, and a body of one NOP and the end mark.
     Words cdo{4, 0x004F4443, 0x0200, 2, 0};

@@ -57,6 +57,9 @@ Words empty_transaction();
 /// Control code of one operation that no firmware knows.
 Words corrupt_transaction();
 
+/// Control code that waits for a token which nothing sends: of shim 0, S2MM 0.
+Words hanging_transaction();
+
 /// A PDI whose only partition is a CDO that does nothing.
 Words minimal_pdi();
 /// Bytes that are no PDI.

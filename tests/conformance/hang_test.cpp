@@ -1,0 +1,197 @@
+// Commands that never end, what becomes of those behind them, and very many that do.
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "tests/conformance/fixture.hpp"
+
+namespace xdna::conformance {
+namespace {
+
+constexpr const char* kTdr = "aie2_ctx.c: aie2_sched_job_timedout";
+constexpr const char* kFini = "aie2_ctx.c: aie2_hwctx_fini";
+constexpr size_t kInFlight = 4;  // aie2_pci.h: HWCTX_MAX_CMDS
+// A word of struct amdxdna_cmd_chain in the packet.
+constexpr size_t kErrorIndex = 3;
+
+class Hang : public ContextConformance {
+  protected:
+    void SetUp() override {
+        ContextConformance::SetUp();
+        hanging_code = dev_bo(hanging_transaction());
+    }
+    Words hanging_command() const {
+        return start_npu(hanging_code.address,
+                         static_cast<uint32_t>(hanging_transaction().size() * 4));
+    }
+    Context another() const {
+        Context made;
+        EXPECT_EQ(device.create_hwctx(column_tiles(), made), kOk);
+        EXPECT_EQ(device.config_cus(made.handle, {{.cu_bo = pdi.handle}}), kOk);
+        return made;
+    }
+    static void expect_filled(const Command& command) {
+        for (size_t i = 1; i < kPage / 4; i++) {
+            ASSERT_EQ(command.word(i), ~0U) << "word " << i;
+        }
+    }
+
+    DevBo hanging_code;
+};
+
+TEST_F(Hang, TimesOutAbortsWhatIsBehindAndTheContextGoesOn) {
+    rule(kTdr,
+         "without an answer for tdr_timeout_ms the command ends in state 8, those in flight behind "
+         "it in state 6; a fifth waits meanwhile; the context is made anew");
+    XDNA_NEED_CURRENT();
+    std::vector<Command> commands;
+    while (commands.size() < kInFlight) {
+        commands.push_back(command(commands.empty() ? hanging_command() : empty_command()));
+    }
+    uint64_t sequence = 0;
+    for (const Command& each : commands) {
+        ASSERT_EQ(device.exec(context.handle, each.handle, {}, sequence), kOk);
+    }
+    const Command fifth = command(empty_command());
+    std::atomic<bool> submitted = false;
+    Status submission = fails_with(EIO);
+    uint64_t last = 0;
+    std::thread submitter([&] {
+        submission = device.exec(context.handle, fifth.handle, {}, last);
+        submitted = true;
+    });
+    EXPECT_EQ(device.syncobj_wait(context.syncobj, 0, 100), fails_with(ETIME));
+    EXPECT_FALSE(submitted) << "four in flight, and a fifth went in";
+    EXPECT_EQ(device.syncobj_wait(context.syncobj, sequence, kPatienceMs), kOk);
+    submitter.join();
+    ASSERT_EQ(submission, kOk);
+    EXPECT_EQ(last, kInFlight);
+    EXPECT_EQ(commands[0].state(), State::kTimeout);
+    if (target().npu1) {
+        expect_filled(commands[0]);  // newer firmware leaves a health record there
+    }
+    for (size_t i = 1; i < kInFlight; i++) {
+        EXPECT_EQ(commands[i].state(), State::kAbort) << "command " << i;
+    }
+    // It may come between the old context and the new one: then it is refused, not lost.
+    EXPECT_EQ(device.syncobj_wait(context.syncobj, last, kPatienceMs), kOk);
+    EXPECT_TRUE(fifth.state() == State::kCompleted || fifth.state() == State::kNew)
+        << static_cast<uint32_t>(fifth.state());
+    EXPECT_EQ(run(context, command(empty_command())), State::kCompleted);
+}
+
+TEST_F(Hang, InAChainTimesTheChainOut) {
+    rule(kTdr, "npu1's firmware does not tell which command of a chain hangs: index 0");
+    XDNA_NEED_CURRENT();
+    XDNA_NEED(target().npu1, "firmware with health reports names the command");
+    const Command good = command(empty_command());
+    const Command bad = command(hanging_command());
+    const Command whole = command(chain({good.handle, bad.handle, good.handle}));
+    EXPECT_EQ(run(context, whole), State::kTimeout);
+    EXPECT_EQ(whole.word(kErrorIndex), 0U);
+    EXPECT_EQ(bad.state(), State::kNew);
+    EXPECT_EQ(run(context, command(empty_command())), State::kCompleted);
+}
+
+TEST_F(Hang, DestroyAbortsWhatHangs) {
+    rule(kFini, "DESTROY_HWCTX waits two seconds, then aborts: state 6, and every point signals");
+    XDNA_NEED_CURRENT();
+    const Command hanging = command(hanging_command());
+    const Command behind = command(empty_command());
+    const Context other = another();
+    uint64_t sequence = 0;
+    ASSERT_EQ(device.exec(other.handle, hanging.handle, {}, sequence), kOk);
+    ASSERT_EQ(device.exec(other.handle, behind.handle, {}, sequence), kOk);
+    EXPECT_EQ(device.destroy_hwctx(other.handle), kOk);
+    EXPECT_EQ(device.syncobj_wait(other.syncobj, sequence, 0), kOk);
+    EXPECT_EQ(hanging.state(), State::kAbort);
+    EXPECT_EQ(behind.state(), State::kAbort);
+    EXPECT_EQ(run(context, command(empty_command())), State::kCompleted) << "another context";
+}
+
+TEST_F(Hang, OfOneContextLeavesTheOthers) {
+    rule(kTdr, "while any context makes progress no other one is timed out");
+    XDNA_NEED_CURRENT();
+    const Context other = another();
+    const Command hanging = command(hanging_command());
+    uint64_t sequence = 0;
+    ASSERT_EQ(device.exec(other.handle, hanging.handle, {}, sequence), kOk);
+    const Command good = command(empty_command());
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
+    while (std::chrono::steady_clock::now() < until) {
+        ASSERT_EQ(run(context, good), State::kCompleted);
+        usleep(20'000);
+    }
+    EXPECT_EQ(hanging.state(), State::kNew) << "hung for longer than the limit";
+    // Now nothing does.
+    EXPECT_EQ(device.syncobj_wait(other.syncobj, sequence, kPatienceMs), kOk);
+    EXPECT_EQ(hanging.state(), State::kTimeout);
+}
+
+TEST_F(Hang, ManyContextsComeAndGoAtWork) {
+    rule(kFini, "contexts end whatever they are at, and others take their columns");
+    XDNA_NEED_CURRENT();
+    const Command cmd = command(empty_command());
+    const size_t descriptors = open_descriptors();
+    for (int round = 0; round < 40; round++) {
+        std::vector<Context> contexts;
+        for (int i = 0; i < 4; i++) {
+            contexts.push_back(another());
+        }
+        uint64_t sequence = 0;
+        for (const Context& each : contexts) {
+            ASSERT_EQ(device.exec(each.handle, cmd.handle, {}, sequence), kOk);
+            ASSERT_EQ(device.exec(each.handle, cmd.handle, {}, sequence), kOk);
+        }
+        for (const Context& each : contexts) {
+            EXPECT_EQ(device.destroy_hwctx(each.handle), kOk);
+            EXPECT_EQ(device.syncobj_wait(each.syncobj, sequence, 0), kOk);
+            EXPECT_EQ(device.syncobj_destroy(each.syncobj), kOk);
+        }
+    }
+    EXPECT_EQ(open_descriptors(), descriptors);
+    EXPECT_EQ(device.contexts().size(), 1U);
+}
+
+uint64_t resident_kib() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmRSS:")) {
+            return std::stoull(line.substr(6));
+        }
+    }
+    return 0;
+}
+
+TEST_F(Hang, TenThousandSubmissionsLeaveNothing) {
+    rule("amdxdna_ctx.c: amdxdna_sched_job_cleanup",
+         "a command that has ended holds nothing: no descriptor, memory, number or place");
+    constexpr uint64_t kMany = 10'000;
+    constexpr uint64_t kGrowthKib = 2048;  // a page a command would be twenty times that
+    const Command cmd = command(empty_command());
+    const uint32_t share = device.bo(AMDXDNA_BO_SHARE, kPage);
+    uint64_t sequence = 0;
+    run(context, cmd, {share}, &sequence);
+    const size_t descriptors = open_descriptors();
+    const uint64_t resident = resident_kib();
+    for (uint64_t i = 1; i < kMany; i++) {
+        ASSERT_EQ(device.exec(context.handle, cmd.handle, {share}, sequence), kOk);
+        ASSERT_EQ(sequence, i);
+    }
+    ASSERT_EQ(device.syncobj_wait(context.syncobj, sequence, kPatienceMs), kOk);
+    EXPECT_EQ(cmd.state(), State::kCompleted);
+    EXPECT_EQ(open_descriptors(), descriptors);
+    EXPECT_LT(resident_kib(), resident + kGrowthKib);
+    uint64_t point = 0;
+    ASSERT_EQ(device.syncobj_query(context.syncobj, 0, point), kOk);
+    EXPECT_EQ(point, kMany - 1);
+    const auto entry = device.context_entry(context.handle);
+    EXPECT_EQ(entry.command_submissions, kMany);
+    EXPECT_EQ(entry.command_completions, kMany);
+}
+
+}  // namespace
+}  // namespace xdna::conformance
