@@ -54,7 +54,7 @@ class Xrt(Suite):
     KERNELS = ("passthrough", "transpose", "broadcast", "join", "matmul_int8")
 
     def prepare(self, lab, build):
-        xrt_run(lab)
+        xrt_program(lab, build, "xrt-run")
 
     def script(self, build):
         lines = ["step 30 xrt-smi xrt-smi-sees-the-npu\n"]
@@ -76,21 +76,58 @@ class Xrt(Suite):
                 programs.file(file, "lab/kernels/" + file.name)
 
 
+class Cost(Suite):
+    """A command's cost in user space: libxdna, bare ioctls, XRT, one after the other in one guest."""
+
+    def prepare(self, lab, build):
+        xrt_program(lab, build, "xrt-cost", "support", "image")
+
+    def script(self, build):
+        return "step 120 cost-libxdna count_instructions\nstep 120 cost-xrt xrt-cost /lab/passthrough.xclbin\n"
+
+    def contents(self, programs, build):
+        super().contents(programs, build)
+        programs.add(build / "lab/xrt/xrt-cost", "usr/bin/xrt-cost", XRT_LIBRARIES)
+        programs.file(build / "kernels/passthrough.xclbin", "lab/passthrough.xclbin")
+
+    def verify(self, results):
+        for step in ("cost-libxdna", "cost-xrt"):
+            print((results / (step + ".log")).read_text())
+        return super().verify(results)
+
+
+class Faults(Suite):
+    CASES = ("command-without-answer", "firmware-without-answer", "firmware-refused", "firmware-dead", "removed",
+             "killed", "memory-pressure", "leaks")
+
+    def script(self, build):
+        return "".join(f"step 60 {case} faults {case}\n" for case in self.CASES)
+
+    def contents(self, programs, build):
+        super().contents(programs, build)
+        programs.file(GUEST / "faults", "usr/bin/faults")
+        for file in (build / "kernels").glob("passthrough.*"):
+            programs.file(file, "lab/kernels/" + file.name)
+
+
 # What XRT loads by name.
 XRT_LIBRARIES = ("libxrt_core.so.2", "libxrt_driver_xdna.so.2")
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 
 
-def xrt_run(lab):
-    """Builds the XRT program, against XRT's headers and libraries in the lab's root."""
-    source, program = GUEST.parent / "xrt_run.cpp", lab.folder / "xrt/xrt-run"
+def xrt_program(lab, build, name, *archives):
+    """Builds one of our XRT programs, against XRT's headers and libraries in the lab's root."""
+    source, program = GUEST.parent / (name.replace("-", "_") + ".cpp"), lab.folder / "xrt" / name
     if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
         return
     program.parent.mkdir(exist_ok=True)
     # XRT's libraries want newer libraries below them than the ones that are linked against here.
-    subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-isystem", lab.root / "usr/include", source,
-                    "-o", program, "-L", lab.root / "usr/lib/x86_64-linux-gnu", "-lxrt_coreutil",
-                    "-Wl,--allow-shlib-undefined"], check=True)
+    repository = GUEST.parents[2]
+    subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-I", repository, "-isystem",
+                    lab.root / "usr/include", source, "-o", program,
+                    *(build / f"lib/lib{archive}.a" for archive in archives),
+                    "-L", lab.root / "usr/lib/x86_64-linux-gnu", "-lxrt_coreutil", "-Wl,--allow-shlib-undefined"],
+                   check=True)
 
 
 CONFORMANCE = ((500, "conformance", "conformance --gtest_output=json:/out/conformance.json"),)
@@ -102,5 +139,7 @@ SUITES = {
     "older": Suite(kernel=OLDER, steps=CONFORMANCE, programs=("tests/conformance",)),
     # A command's time is the simulator's: the driver is not to give up on it.
     "xrt": Xrt(parameters="tdr_timeout_ms=0", programs=("bin/xdna-run",)),
+    "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe")),
+    "cost": Cost(programs=("bench/count_instructions",)),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image")),
 }
