@@ -126,7 +126,7 @@ bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --
 
 # --- suites in the lab (tests/lab/suites.py): those of `make test`, and the rest of `make lab-test` --
 LAB_SUITES := conformance xrt
-LAB_MORE   := carveout older faults cost
+LAB_MORE   := carveout older faults
 LAB_DOORS  := conformance
 LAB         = tests/lab/lab --build $(BUILD)
 
@@ -293,12 +293,16 @@ lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)') \
            $(foreach s,$(filter $(1),$(LAB_DOORS)),'lab-$(s)-as-on-the-door=$(LAB) compare $(s)')
 
 .PHONY: lab-test
-lab-test: all $(BUILD)/tests/conformance $(BUILD)/bench/count_instructions $(call archive,support) ## every suite on an unmodified kernel and driver in QEMU
+lab-test: all $(BUILD)/tests/conformance ## every suite on an unmodified kernel and driver in QEMU
 	$(Q)tests/run $(call lab_rows,$(LAB_SUITES) $(LAB_MORE))
 
 .PHONY: lab-quick
 lab-quick: all $(BUILD)/tests/conformance
 	$(Q)tests/run $(call lab_rows,$(LAB_SUITES))
+
+.PHONY: lab-cost
+lab-cost: all $(BUILD)/bench/count_instructions $(call archive,support) ## a command in user space, libxdna beside AMD's XRT
+	$(Q)$(LAB) cost
 
 .PHONY: lab-shell
 lab-shell: all $(BUILD)/tests/conformance ## a shell in that guest, with the virtual NPU on its PCI bus

@@ -76,26 +76,6 @@ class Xrt(Suite):
                 programs.file(file, "lab/kernels/" + file.name)
 
 
-class Cost(Suite):
-    """A command's cost in user space: libxdna, bare ioctls, XRT, one after the other in one guest."""
-
-    def prepare(self, lab, build):
-        xrt_program(lab, build, "xrt-cost", "support", "image")
-
-    def script(self, build):
-        return "step 120 cost-libxdna count_instructions\nstep 120 cost-xrt xrt-cost /lab/passthrough.xclbin\n"
-
-    def contents(self, programs, build):
-        super().contents(programs, build)
-        programs.add(build / "lab/xrt/xrt-cost", "usr/bin/xrt-cost", XRT_LIBRARIES)
-        programs.file(build / "kernels/passthrough.xclbin", "lab/passthrough.xclbin")
-
-    def verify(self, results):
-        for step in ("cost-libxdna", "cost-xrt"):
-            print((results / (step + ".log")).read_text())
-        return super().verify(results)
-
-
 class Faults(Suite):
     CASES = ("command-without-answer", "firmware-without-answer", "firmware-refused", "firmware-dead", "removed",
              "killed", "memory-pressure", "leaks")
@@ -140,6 +120,5 @@ SUITES = {
     # A command's time is the simulator's: the driver is not to give up on it.
     "xrt": Xrt(parameters="tdr_timeout_ms=0", programs=("bin/xdna-run",)),
     "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe")),
-    "cost": Cost(programs=("bench/count_instructions",)),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image")),
 }
