@@ -111,7 +111,7 @@ silicon.libs     := kernels flow as isa xdna image
 silicon.run       = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
-BENCHES := array core xdna count_instructions kernels
+BENCHES := array core xdna count_instructions kernels npu
 ifneq ($(wildcard /usr/include/oneapi/dnnl/dnnl.h),)
 BENCHES += cpu
 bench/cpu.packages := -ldnnl
@@ -120,6 +120,8 @@ bench/array.libs              := array image
 bench/core.libs               := core as isa image
 bench/kernels.libs            := kernels flow firmware core array as isa image
 bench/xdna.libs               := xdna image
+bench/npu.libs                := kernels flow as isa xdna image
+bench/npu.run                  = $(BUILD)/bin/xdna-emu --
 bench/xdna.run                 = $(BUILD)/bin/xdna-emu --
 bench/count_instructions.libs := xdna image support
 bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --

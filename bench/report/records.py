@@ -41,6 +41,14 @@ def results_of(run, source):
     return list(results.values())
 
 
+def use_modelled_times(run, stats):
+    """Gives rows that have a counter `command`, a place in the commands of xdna-emu --stats, that command's modelled time."""
+    for row in run.get("benchmarks", []):
+        if "command" in row and not row.get("error_occurred"):
+            cycles = stats["commands"][int(row["command"])]["cycles"]
+            row |= {"modelled": 1, "time_unit": "s", "real_time": cycles / float(run["context"]["xdna_array_clock_Hz"])}
+
+
 def failures_of(run):
     """(name, message) of each benchmark that failed or could not run."""
     return [(row["name"], row.get("error_message", "")) for row in run.get("benchmarks", []) if row.get("error_occurred")]

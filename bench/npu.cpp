@@ -1,0 +1,158 @@
+// The NPU's side of the comparison: whole commands of the kernels, through libxdna, each result
+// compared with its reference. Names are as bench/report/records.py has them.
+//
+//   build/bench/npu, or build/bin/xdna-emu --stats FILE -- build/bench/npu
+//
+// On the virtual NPU the times mean nothing; what a command costs there is in FILE, and the counter
+// `command` says where: the place of the last command of a benchmark among all.
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernels/catalog.hpp"
+#include "tests/kernels/session.hpp"
+
+namespace {
+
+using xdna::kernels::Argument;
+using xdna::kernels::Kernel;
+using xdna::kernels::Shape;
+using xdna::kernels::Type;
+using xdna::test::Bytes;
+
+struct Case {
+    const char* name;  // GROUP/npu/TYPE/SHAPE
+    const char* kernel;
+    Shape shape;
+    uint64_t macs;
+    uint64_t peak;  // multiply-accumulates a cycle that the columns used could do
+};
+
+constexpr uint64_t kInt8Peak = 16 * 256;
+constexpr uint64_t kInt4Peak = 16 * 512;
+constexpr uint64_t kBf16Peak = 16 * 128;
+
+Case matmul(const char* name, const char* kernel, uint64_t m, uint64_t n, uint64_t k,
+            uint64_t peak) {
+    return {name, kernel, {.m = m, .n = n, .k = k}, m * n * k, peak};
+}
+
+Case attention(const char* name, const char* kernel, uint64_t length, uint64_t head_size,
+               uint64_t peak) {
+    constexpr uint64_t kHeads = 8;
+    return {name,
+            kernel,
+            {.heads = kHeads, .kv_heads = kHeads},
+            2 * kHeads * length * length * head_size,
+            peak};
+}
+
+const Case kCases[] = {
+    {"copy/npu/passthrough/4096", "passthrough", {.bytes = 4096}, 0, 0},
+    {"copy/npu/passthrough/1048576", "passthrough", {.bytes = 1 << 20}, 0, 0},
+    {"copy/npu/passthrough/16777216", "passthrough", {.bytes = 16 << 20}, 0, 0},
+    matmul("matmul/npu/int8/256x256x256", "matmul_int8", 256, 256, 256, kInt8Peak),
+    matmul("matmul/npu/int8/512x512x512", "matmul_int8", 512, 512, 512, kInt8Peak),
+    matmul("matmul/npu/int8/1024x1024x1024", "matmul_int8", 1024, 1024, 1024, kInt8Peak),
+    matmul("matmul/npu/int8/512x2048x1024", "matmul_int8", 512, 2048, 1024, kInt8Peak),
+    matmul("matmul/npu/int8xint4/1024x1024x1024", "matmul_int8_int4", 1024, 1024, 1024, kInt4Peak),
+    matmul("matmul/npu/bf16/512x512x512", "matmul_bf16", 512, 512, 512, kBf16Peak),
+    matmul("matvec/npu/int8/1x1024x1024", "matmul_int8", 1, 1024, 1024, kInt8Peak),
+    attention("attention/npu/int8/256x64x8", "attention_256_int8_d64", 256, 64, kInt8Peak),
+    attention("attention/npu/int8/512x64x8", "attention_512_int8_d64", 512, 64, kInt8Peak),
+    attention("attention/npu/int8/1024x64x8", "attention_1024_int8_d64", 1024, 64, kInt8Peak),
+    attention("attention/npu/int8/2048x64x8", "attention_2048_int8_d64", 2048, 64, kInt8Peak),
+};
+
+Bytes random_input(const Argument& argument) {
+    std::mt19937 random(1);
+    const bool tensor = argument.tensor.type != Type::kBytes;
+    Bytes bytes(tensor ? user_bytes(argument.tensor) : argument.bytes);
+    for (uint8_t& byte : bytes) {
+        byte = static_cast<uint8_t>(random() % 16 - 8);
+    }
+    return bytes;
+}
+
+Bytes device_form(const Argument& argument, const Bytes& values) {
+    return argument.tensor.type == Type::kBytes ? values : to_device(argument.tensor, values);
+}
+
+uint64_t commands_run = 0;
+
+void run(benchmark::State& state, const Case& test, uint64_t clock) {
+    const Kernel* kernel = xdna::kernels::find(test.kernel);
+    if (kernel == nullptr) {
+        throw std::runtime_error(std::string("no kernel ") + test.kernel);
+    }
+    const auto command = kernel->command(test.shape);
+    std::vector<Bytes> inputs;
+    std::vector<Bytes> buffers;
+    uint64_t bytes = 0;
+    for (const Argument& argument : command.arguments) {
+        bytes += argument.bytes;
+        if (argument.output) {
+            buffers.emplace_back(argument.bytes, 0xA5);
+        } else {
+            inputs.push_back(random_input(argument));
+            buffers.push_back(device_form(argument, inputs.back()));
+        }
+    }
+    const auto design = kernel->design();
+    xdna::test::Session session(design.columns(), design.pdi());
+    xdna::test::Prepared prepared(session, command.code, buffers);
+    prepared.run();  // the context's first command loads the PDI
+    ++commands_run;
+    while (state.KeepRunning()) {
+        prepared.run();
+        ++commands_run;
+    }
+    const auto expected = kernel->reference(test.shape, inputs);
+    size_t output = 0;
+    for (size_t i = 0; i < command.arguments.size(); ++i) {
+        if (!command.arguments[i].output) {
+            continue;
+        }
+        prepared.copy_to(i, buffers[i]);
+        if (buffers[i] != device_form(command.arguments[i], expected.at(output++))) {
+            throw std::runtime_error(std::string(test.name) + ": wrong result");
+        }
+    }
+    state.counters["bytes"] = static_cast<double>(bytes);
+    state.counters["command"] = static_cast<double>(commands_run - 1);
+    if (test.macs != 0) {
+        state.counters["macs"] = static_cast<double>(test.macs);
+        state.counters["peak"] = static_cast<double>(test.peak * clock);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+        return 1;
+    }
+    try {
+        const xdna::Device device;
+        const uint64_t clock = uint64_t{device.clocks().h.mhz} * 1'000'000;
+        benchmark::AddCustomContext("xdna_array_clock_Hz", std::to_string(clock));
+        for (const Case& test : kCases) {
+            if (xdna::kernels::find(test.kernel) != nullptr) {
+                benchmark::RegisterBenchmark(
+                    test.name, [&test, clock](benchmark::State& state) { run(state, test, clock); })
+                    ->UseRealTime()
+                    ->Unit(benchmark::kMicrosecond);
+            }
+        }
+        benchmark::RunSpecifiedBenchmarks();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "bench/npu: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}
