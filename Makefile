@@ -110,7 +110,7 @@ kernels.run       = $(BUILD)/bin/xdna-emu --
 silicon.libs     := kernels flow as isa xdna image
 silicon.run       = $(BUILD)/bin/xdna-emu --
 
-# --- benchmarks: file of bench/, libraries in link order; <bench>.run is what it runs behind -------
+# --- benchmarks: file of bench/, libraries in link order ------------------------------------------
 BENCHES := array core xdna count_instructions kernels npu
 ifneq ($(wildcard /usr/include/oneapi/dnnl/dnnl.h),)
 BENCHES += cpu
@@ -121,10 +121,7 @@ bench/core.libs               := core as isa image
 bench/kernels.libs            := kernels flow firmware core array as isa image
 bench/xdna.libs               := xdna image
 bench/npu.libs                := kernels flow as isa xdna image
-bench/npu.run                  = $(BUILD)/bin/xdna-emu --
-bench/xdna.run                 = $(BUILD)/bin/xdna-emu --
 bench/count_instructions.libs := xdna image support
-bench/count_instructions.run   = $(BUILD)/bin/xdna-emu --
 
 # --- suites in the lab (tests/lab/suites.py): those of `make test`, and the rest of `make lab-test` --
 LAB_SUITES := conformance xrt
@@ -133,12 +130,13 @@ LAB_DOORS  := conformance
 LAB         = tests/lab/lab --build $(BUILD)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
-CHECKS := format install uapi-coverage programs probe xdna-run
+CHECKS := format install uapi-coverage programs report probe xdna-run
 format.command        := scripts/check-format
 install.command       := scripts/check-install
 uapi-coverage.command  = scripts/check-uapi-coverage --suite $(BUILD)/tests/conformance
 programs.command       = tests/door/programs $(BUILD)/bin/xdna-emu
 xdna-run.command       = tests/kernels/xdna-run $(BUILD)/bin/xdna-emu $(BUILD)/bin/xdna-run $(BUILD)/kernels
+report.command         = tests/report/page && tests/report/quick $(ROOT_BUILD)
 probe.command          = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/xdna-emu
 
 # --- fuzz targets: tests/fuzz/<name>.cpp, further sources, libraries in link order ----------------
@@ -280,15 +278,24 @@ $(BUILD)/bench/$(1): $(call objects,bench/$(1).cpp) $(call archive,$(bench/$(1).
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
+# What the report runs.
+REPORT_BENCHES := $(filter xdna npu cpu gpu,$(BENCHES))
+
+.PHONY: report-programs
+report-programs: $(REPORT_BENCHES:%=$(BUILD)/bench/%) $(ALL_PROGRAMS) $(ALL_GUESTS)
+
 .PHONY: bench
-bench: $(BENCHES:%=$(BUILD)/bench/%) $(ALL_PROGRAMS) $(ALL_GUESTS) ## build and run the benchmarks
-	$(Q)$(foreach b,$(BENCHES),{ $(bench/$(b).run) $(BUILD)/bench/$(b) || [ $$? = 77 ]; } || exit 1;)
+bench: ## NPU, GPU and CPU side by side: build/report/index.html (QUICK=1: small shapes; COMPARE=OLD.json)
+	$(Q)scripts/setup $(ROOT_BUILD) bench
+	$(Q)$(MAKE) $(PARALLEL) report-programs $(BENCHES:%=$(BUILD)/bench/%)
+	$(Q)python3 bench/report --build $(BUILD) --out $(BUILD)/report $(if $(QUICK),--quick) \
+	    $(if $(COMPARE),--compare $(COMPARE)) $(if $(MODEL),--model $(MODEL))
 
 .PHONY: suites
 suites: all $(ALL_SUITES)
 
 .PHONY: check
-check: suites ## the fast tests, without a virtual machine
+check: suites $(if $(SANITIZE),,report-programs) ## the fast tests, without a virtual machine
 	$(Q)tests/run $(run_suites) $(run_checks)
 
 lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)') \
@@ -335,7 +342,7 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: test
 test: setup ## every test, with AddressSanitizer and UBSan, after setting up this machine
-	$(Q)$(MAKE) $(PARALLEL) all
+	$(Q)$(MAKE) $(PARALLEL) all report-programs
 	$(Q)$(MAKE) $(PARALLEL) SANITIZE=1 check
 	$(Q)$(MAKE) $(PARALLEL) lab-quick
 
