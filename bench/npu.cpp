@@ -7,12 +7,14 @@
 // `command` says where: the place of the last command of a benchmark among all.
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <cstdio>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "kernels/attention/attention.hpp"
 #include "kernels/catalog.hpp"
 #include "tests/kernels/session.hpp"
 
@@ -46,7 +48,7 @@ Case attention(const char* name, const char* kernel, uint64_t length, uint64_t h
     constexpr uint64_t kHeads = 8;
     return {name,
             kernel,
-            {.heads = kHeads, .kv_heads = kHeads},
+            {.heads = kHeads, .kv_heads = kHeads, .length = length},
             2 * kHeads * length * length * head_size,
             peak};
 }
@@ -78,6 +80,42 @@ Bytes random_input(const Argument& argument) {
     return bytes;
 }
 
+// Queries, keys and values whose scores are of order 1.
+std::vector<Bytes> attention_inputs(const Kernel& kernel, const Shape& shape) {
+    namespace attention = xdna::kernels::attention;
+    const attention::Problem problem = attention_problem(kernel, shape);
+    std::mt19937 random(1);
+    const auto values = [&](size_t heads) {
+        std::vector<int8_t> out(heads * problem.length * problem.head_size);
+        for (int8_t& value : out) {
+            value = static_cast<int8_t>(random() % 101 - 50);
+        }
+        return out;
+    };
+    const double scale = 1 / (30.0 * 30.0 * std::sqrt(problem.head_size));
+    const std::vector<attention::QueryHeader> headers(
+        size_t{problem.heads} * problem.length,
+        attention::score_scale(problem.head_size, scale, scale));
+    const auto q = values(problem.heads);
+    const auto k = values(problem.kv_heads);
+    const auto v = values(problem.kv_heads);
+    return {pack_queries(problem, q, headers), pack_keys(problem, k, v)};
+}
+
+std::vector<Bytes> make_inputs(const Kernel& kernel, const Shape& shape,
+                               const xdna::kernels::Command& command) {
+    if (kernel.name().starts_with("attention_")) {
+        return attention_inputs(kernel, shape);
+    }
+    std::vector<Bytes> inputs;
+    for (const Argument& argument : command.arguments) {
+        if (!argument.output) {
+            inputs.push_back(random_input(argument));
+        }
+    }
+    return inputs;
+}
+
 Bytes device_form(const Argument& argument, const Bytes& values) {
     return argument.tensor.type == Type::kBytes ? values : to_device(argument.tensor, values);
 }
@@ -90,17 +128,14 @@ void run(benchmark::State& state, const Case& test, uint64_t clock) {
         throw std::runtime_error(std::string("no kernel ") + test.kernel);
     }
     const auto command = kernel->command(test.shape);
-    std::vector<Bytes> inputs;
+    const std::vector<Bytes> inputs = make_inputs(*kernel, test.shape, command);
     std::vector<Bytes> buffers;
     uint64_t bytes = 0;
+    auto input = inputs.begin();
     for (const Argument& argument : command.arguments) {
         bytes += argument.bytes;
-        if (argument.output) {
-            buffers.emplace_back(argument.bytes, 0xA5);
-        } else {
-            inputs.push_back(random_input(argument));
-            buffers.push_back(device_form(argument, inputs.back()));
-        }
+        buffers.push_back(argument.output ? Bytes(argument.bytes, 0xA5)
+                                          : device_form(argument, *input++));
     }
     const auto design = kernel->design();
     xdna::test::Session session(design.columns(), design.pdi());
