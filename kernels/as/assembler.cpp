@@ -699,7 +699,7 @@ class Assembler {
             error(line, at + 1, ".pipeline needs a name and the register that counts");
             return;
         }
-        body_.emplace();
+        body_ = PipelineBody{};
         body_->where = line.at(tokens[at]);
         body_->name = tokens[at + 1].text;
         body_->count = tokens[at + 3].text;
