@@ -34,6 +34,7 @@ endif
 
 VERSION  := 0.1.0
 SONAME   := libxdna.so.0
+GPU_SONAME := libxdna-gpu.so.0
 PREFIX   ?= /usr/local
 BINDIR   ?= $(PREFIX)/bin
 LIBDIR   ?= $(PREFIX)/lib
@@ -42,7 +43,7 @@ MANDIR   ?= $(PREFIX)/share/man
 
 WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual \
             -Wcast-qual -Wformat=2 -Wundef -Wmissing-declarations -Wno-missing-field-initializers
-CPPFLAGS += -Iinclude -I. -I$(ROOT_BUILD)/gen -I$(BUILD)/gen $(if $(wildcard $(SYSROOT)/drm/amdxdna_accel.h),-isystem $(SYSROOT) \
+CPPFLAGS += -Iinclude -I. -I$(ROOT_BUILD)/gen -I$(BUILD)/gen $(if $(wildcard $(SYSROOT)),-isystem $(SYSROOT) \
             -isystem $(SYSROOT)/x86_64-linux-gnu) -DXDNA_VERSION='"$(VERSION)"'
 CXXFLAGS += -std=c++20 $(VARIANT) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS  += -pthread
@@ -139,6 +140,25 @@ xdna-run.command       = tests/kernels/xdna-run $(BUILD)/bin/xdna-emu $(BUILD)/b
 report.command         = tests/report/page && tests/report/quick $(ROOT_BUILD)
 probe.command          = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/xdna-emu
 
+# --- the GPU module, where Vulkan's headers are new enough (scripts/setup sees to that) ---------------
+VULKAN := $(shell grep -ls VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME $(SYSROOT)/vulkan/vulkan_core.h \
+            /usr/include/vulkan/vulkan_core.h)
+ifdef VULKAN
+LIBRARIES         += gpu
+gpu.folders       := gpu
+BENCHES           += gpu
+bench/gpu.libs    := support gpu
+# The suite is a check, of the plain build in every variant: most of what it runs is a driver's own compiler and code.
+GPU_SUITE         := gpu
+gpu.libs          := support gpu
+CHECKS            += gpu gpu-newer
+gpu.command       := $(ROOT_BUILD)/tests/gpu
+gpu-newer.command := tests/gpu/newer $(ROOT_BUILD)/sysroot $(ROOT_BUILD)/tests/gpu
+else
+CHECKS            += gpu
+gpu.command       := echo libxdna-gpu is not built, no Vulkan headers with VK_KHR_shader_bfloat16: run make setup; exit 77
+endif
+
 # --- fuzz targets: tests/fuzz/<name>.cpp, further sources, libraries in link order ----------------
 # With FUZZ=1 each is build/fuzz/bin/<name>.
 FUZZERS := image_aie_partition image_cdo image_control_elf image_dpu_sequence image_embedded_metadata \
@@ -173,7 +193,7 @@ packages     = $(if $(filter xdna,$(1)),$(pkg.libdrm.libs))
 
 ALL_LIBS     := $(call archive,$(LIBRARIES))
 # The shared library is for installing: programs here link the archive, and sanitizers come with it.
-ALL_SHARED   := $(if $(FUZZ)$(SANITIZE),,$(BUILD)/lib/libxdna.so)
+ALL_SHARED   := $(if $(FUZZ)$(SANITIZE),,$(BUILD)/lib/libxdna.so $(if $(VULKAN),$(BUILD)/lib/libxdna-gpu.so))
 ALL_GUESTS   := $(GUESTS:%=$(BUILD)/lib/lib%.so)
 ALL_PROGRAMS := $(PROGRAMS:%=$(BUILD)/bin/%)
 ALL_SUITES   := $(foreach s,$(SUITES),$(BUILD)/tests/$(call suite_name,$(s)))
@@ -187,6 +207,11 @@ GENERATED := $(ROOT_BUILD)/gen/isa/names.inc
 
 $(ROOT_BUILD)/gen/isa/names.inc: kernels/isa/generate.py $(wildcard kernels/isa/table/*.tsv)
 	$(call quiet,GEN,$(@D))python3 kernels/isa/generate.py kernels/isa/table $(@D)
+
+# The shaders, compiled to SPIR-V, as C++.
+$(ROOT_BUILD)/gen/gpu/modules.inc: $(wildcard gpu/shaders/*) $(wildcard $(ROOT_BUILD)/sysroot/usr/bin/glslc)
+	$(call quiet,GLSL,$(@D))gpu/shaders/compile.py $(ROOT_BUILD)/sysroot $@
+$(BUILD)/obj/gpu/modules.o: $(ROOT_BUILD)/gen/gpu/modules.inc
 
 # Programs of cores, assembled and compiled in: kernels/F/N.s is included as "kernels/F/N.inc"; what
 # programs share is in .asm files beside them.
@@ -236,6 +261,15 @@ $(BUILD)/lib/libxdna.so: $(BUILD)/lib/libxdna.so.$(VERSION)
 	$(Q)ln -sf $(<F) $(@D)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $@
 
+$(BUILD)/lib/libxdna-gpu.so.$(VERSION): $(call objects,$(call sources,$(gpu.folders)))
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CXX) -shared -Wl,-soname,$(GPU_SONAME) -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
+	    $(LDFLAGS) -o $@ $^
+
+$(BUILD)/lib/libxdna-gpu.so: $(BUILD)/lib/libxdna-gpu.so.$(VERSION)
+	$(Q)ln -sf $(<F) $(@D)/$(GPU_SONAME)
+	$(Q)ln -sf $(GPU_SONAME) $@
+
 $(BUILD)/guest/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(GUEST_FLAGS) -MMD -MP -c -o $@ $<
@@ -266,7 +300,7 @@ $(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(call packages,$($(1).libs)) -lgtest -lgtest_main
 endef
-$(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
+$(foreach s,$(SUITES) $(GPU_SUITE),$(eval $(call suite_rule,$(s))))
 
 run_suites = $(foreach s,$(SUITES),'$(call suite_name,$(s))=$($(s).run) $(BUILD)/tests/$(call suite_name,$(s))')
 run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')
@@ -292,7 +326,7 @@ bench: ## NPU, GPU and CPU side by side: build/report/index.html (QUICK=1: small
 	    $(if $(COMPARE),--compare $(COMPARE)) $(if $(MODEL),--model $(MODEL))
 
 .PHONY: suites
-suites: all $(ALL_SUITES)
+suites: all $(ALL_SUITES) $(if $(SANITIZE),,$(GPU_SUITE:%=$(BUILD)/tests/%))
 
 .PHONY: check
 check: suites $(if $(SANITIZE),,report-programs) ## the fast tests, without a virtual machine
@@ -317,6 +351,13 @@ lab-cost: all $(BUILD)/bench/count_instructions $(call archive,support) ## a com
 lab-shell: all $(BUILD)/tests/conformance ## a shell in that guest, with the virtual NPU on its PCI bus
 	$(Q)$(LAB) shell
 
+.PHONY: gpu-suite
+gpu-suite: $(GPU_SUITE:%=$(BUILD)/tests/%)
+
+.PHONY: gpu-sweep
+gpu-sweep: $(BUILD)/tests/gpu ## sizes 1 to 257 through every GPU kernel (long on a CPU's Vulkan)
+	$(Q)XDNA_GPU_SWEEP=1 $(BUILD)/tests/gpu --gtest_filter='*Sweep*'
+
 .PHONY: install
 install: all ## install below PREFIX (/usr/local), inside DESTDIR if that is set
 	$(Q)install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR)/xdna)
@@ -327,6 +368,12 @@ install: all ## install below PREFIX (/usr/local), inside DESTDIR if that is set
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libxdna.so
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCDIR@|$(INCDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' libxdna/xdna.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/xdna.pc
+	$(Q)$(if $(VULKAN),install -m 644 $(BUILD)/lib/libgpu.a $(DESTDIR)$(LIBDIR)/libxdna-gpu.a)
+	$(Q)$(if $(VULKAN),install -m 755 $(BUILD)/lib/libxdna-gpu.so.$(VERSION) $(DESTDIR)$(LIBDIR))
+	$(Q)$(if $(VULKAN),ln -sf libxdna-gpu.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(GPU_SONAME))
+	$(Q)$(if $(VULKAN),ln -sf $(GPU_SONAME) $(DESTDIR)$(LIBDIR)/libxdna-gpu.so)
+	$(Q)$(if $(VULKAN),sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCDIR@|$(INCDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' gpu/xdna-gpu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/xdna-gpu.pc)
 	$(Q)install -m 755 $(ALL_PROGRAMS) $(DESTDIR)$(BINDIR)
 	$(Q)install -d $(DESTDIR)$(LIBDIR)/libxdna/kernels
 	$(Q)install -m 644 $(BUILD)/kernels/* $(DESTDIR)$(LIBDIR)/libxdna/kernels
@@ -342,7 +389,8 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: test
 test: setup ## every test, with AddressSanitizer and UBSan, after setting up this machine
-	$(Q)$(MAKE) $(PARALLEL) all report-programs
+	$(Q)scripts/setup $(ROOT_BUILD) test
+	$(Q)$(MAKE) $(PARALLEL) all report-programs gpu-suite
 	$(Q)$(MAKE) $(PARALLEL) SANITIZE=1 check
 	$(Q)$(MAKE) $(PARALLEL) lab-quick
 

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Compiles the modules of modules.tsv to SPIR-V, as C++ that gpu/modules.cpp includes.
+
+  gpu/shaders/compile.py SYSROOT OUTPUT
+
+Uses the newer glslc that scripts/setup unpacked into SYSROOT, else the one on PATH. A module whose
+extensions that one does not know is left out, and said to be: the library then does without it.
+"""
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def find_glslc(sysroot):
+    """The command, with the newer release's own loader and libraries where it is that."""
+    libraries = sysroot.resolve() / "usr/lib/x86_64-linux-gnu"
+    newer = sysroot.resolve() / "usr/bin/glslc"
+    loader = libraries / "ld-linux-x86-64.so.2"
+    if newer.exists() and loader.exists():
+        return [str(loader), "--library-path", str(libraries), str(newer)]
+    if shutil.which("glslc"):
+        return ["glslc"]
+    sys.exit("gpu/shaders: no glslc here: run make setup")
+
+
+def compile_module(glslc, row):
+    """(name, words as text or None, what is missing)"""
+    name, target, source, *defines = row
+    result = subprocess.run(glslc + ["--target-env=" + target, "-O", "-mfmt=num", "-o", "-"]
+                            + ["-D" + define for define in defines] + [str(HERE / source)],
+                            capture_output=True, text=True)
+    if result.returncode == 0:
+        return name, result.stdout, None
+    missing = [line.split(": ")[-1] for line in result.stderr.splitlines() if "extension not supported" in line]
+    if not missing:
+        sys.exit(f"gpu/shaders: {name}:\n{result.stderr}")
+    return name, None, ", ".join(missing)
+
+
+def main():
+    sysroot, output = map(pathlib.Path, sys.argv[1:3])
+    rows = [line.split() for line in (HERE / "modules.tsv").read_text().splitlines() if not line.startswith("#")]
+    glslc = find_glslc(sysroot)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        modules = list(pool.map(lambda row: compile_module(glslc, row), rows))
+    for name, words, missing in modules:
+        if words is None:
+            print(f"gpu/shaders: {name} is left out: {' '.join(glslc)} does not know {missing}", file=sys.stderr)
+    compiled = [(name, words) for name, words, _ in modules if words is not None]
+    text = "".join(f"constexpr std::uint32_t k_{name}[] = {{\n{words}}};\n" for name, words in compiled)
+    text += "constexpr Module kModules[] = {\n" + "".join(f'    {{"{name}", k_{name}}},\n' for name, _ in compiled) + "};\n"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
