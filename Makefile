@@ -112,13 +112,14 @@ silicon.libs     := kernels flow as isa xdna image
 silicon.run       = $(BUILD)/bin/xdna-emu --
 
 # --- benchmarks: file of bench/, libraries in link order ------------------------------------------
-BENCHES := array core xdna count_instructions kernels npu
+BENCHES := array core xdna count_instructions kernels attention npu
 ifneq ($(wildcard /usr/include/oneapi/dnnl/dnnl.h),)
 BENCHES += cpu
 bench/cpu.packages := -ldnnl
 endif
 bench/array.libs              := array image
 bench/core.libs               := core as isa image
+bench/attention.libs          := kernels flow firmware core array as isa image
 bench/kernels.libs            := kernels flow firmware core array as isa image
 bench/xdna.libs               := xdna image
 bench/npu.libs                := kernels flow as isa xdna image

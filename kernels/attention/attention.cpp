@@ -59,15 +59,14 @@ constexpr int kCoreO = 0;
 constexpr uint32_t kPages = 4;
 constexpr uint32_t kRowBuffers = 2;
 
-// A wave is what each column is told at once: up to this many heads. Two waves are in flight, whose
-// tasks fit a channel's queue; each has a set of BDs.
+// A wave is what each column is told at once: up to this many heads. Two waves are in flight where
+// there are BDs for both; their tasks fit a channel's queue.
 constexpr uint32_t kWaveHeads = 2;
-constexpr uint32_t kMaxBlocks = 8;  // of queries, in the longest kernel
-constexpr int kSets = 2;
+constexpr uint32_t kMostSets = 2;
 
 constexpr int kQBd = 12;  // and 13
 constexpr int kOBd = 14;  // and 15
-constexpr int kKvBds = 12;
+constexpr uint32_t kKvBds = 12;
 
 struct Program {
     std::span<const uint8_t> code;
@@ -175,13 +174,14 @@ class Attention final : public Kernel {
             }
             waves.push_back(wave);
         }
+        const size_t in_flight = sets(p);
         for (size_t i = 0; i < waves.size(); ++i) {
-            if (i >= kSets) {
-                finish(sequence, waves[i - kSets]);
+            if (i >= in_flight) {
+                finish(sequence, waves[i - in_flight]);
             }
-            start(sequence, p, waves[i], static_cast<int>(i % kSets));
+            start(sequence, p, waves[i], static_cast<int>(i % in_flight));
         }
-        for (size_t i = waves.size() < kSets ? 0 : waves.size() - kSets; i < waves.size(); ++i) {
+        for (size_t i = waves.size() - std::min(waves.size(), in_flight); i < waves.size(); ++i) {
             finish(sequence, waves[i]);
         }
         return {sequence.code(),
@@ -263,9 +263,11 @@ class Attention final : public Kernel {
 
     // Causal heads need a BD for every block of queries.
     static uint32_t kv_bds(const Problem& p) { return p.causal ? p.query_blocks() : 1; }
+    static uint32_t sets(const Problem& p) {
+        return std::clamp<uint32_t>(kKvBds / kv_bds(p), 1, kMostSets);
+    }
     static uint32_t wave_heads(const Problem& p) {
-        const uint32_t fit = kKvBds / kSets / kv_bds(p);
-        return std::clamp<uint32_t>(fit, 1, kWaveHeads);
+        return std::clamp<uint32_t>(kKvBds / sets(p) / kv_bds(p), 1, kWaveHeads);
     }
 
     void start(Sequence& sequence, const Problem& p, const std::array<Work, kColumns>& wave,

@@ -16,79 +16,21 @@
 #include <vector>
 
 #include "kernels/catalog.hpp"
-#include "libxdna/image/aie_partition.hpp"
-#include "libxdna/image/xclbin.hpp"
+#include "tools/xdna-run/attention.hpp"
+#include "tools/xdna-run/files.hpp"
 #include "tools/xdna-run/npy.hpp"
-#include "xdna/xdna.hpp"
+#include "tools/xdna-run/options.hpp"
+#include "tools/xdna-run/session.hpp"
 
 namespace {
 
+using namespace xdna::run;
+
 using Bytes = std::vector<uint8_t>;
-using Clock = std::chrono::steady_clock;
 using xdna::kernels::Argument;
 using xdna::kernels::Kernel;
 using xdna::kernels::Tensor;
 using xdna::kernels::Type;
-
-struct Options {
-    std::string kernel;
-    std::string device;
-    xdna::kernels::Shape shape;
-    std::vector<std::string> inputs;
-    std::vector<std::string> outputs;
-    std::string buffers;
-    std::map<std::string, std::string> files;  ///< by argument's name
-    unsigned repeat = 1;
-    uint64_t seed = 1;
-    bool check = false;
-    bool json = false;
-    bool list = false;
-};
-
-[[noreturn]] void fail_file(const std::string& path, const char* what) {
-    throw std::runtime_error(path + ": " + what + ": " + std::strerror(errno));
-}
-
-Bytes read_file(const std::string& path) {
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error)) {
-        throw std::runtime_error(path + ": is a directory");
-    }
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-        fail_file(path, "cannot be opened");
-    }
-    Bytes bytes{std::istreambuf_iterator<char>(file), {}};
-    if (file.bad()) {
-        fail_file(path, "cannot be read");
-    }
-    return bytes;
-}
-
-void write_file(const std::string& path, std::span<const uint8_t> bytes) {
-    std::ofstream file(path, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-    if (!file.flush()) {
-        fail_file(path, "cannot be written");
-    }
-}
-
-// Kernels' files lie beside the program, in the build tree and when installed.
-std::filesystem::path kernel_file(const std::string& name) {
-    if (name.find('/') != std::string::npos || std::filesystem::exists(name)) {
-        return name;
-    }
-    const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    for (const char* folder : {"../kernels", "../lib/libxdna/kernels"}) {
-        const auto path = program / folder / (name + ".xclbin");
-        if (std::filesystem::exists(path)) {
-            return path;
-        }
-    }
-    throw std::invalid_argument("no kernel file " + name +
-                                ".xclbin in kernels/ beside the program");
-}
 
 const Kernel& find_kernel(const std::filesystem::path& path) {
     const Kernel* kernel = xdna::kernels::find(path.stem().string());
@@ -102,87 +44,6 @@ const Kernel& find_kernel(const std::filesystem::path& path) {
     }
     return *kernel;
 }
-
-// The PDI in an xclbin, or the file itself.
-Bytes read_pdi(const std::filesystem::path& path) {
-    Bytes bytes = read_file(path.string());
-    if (!xdna::image::looks_like_xclbin(bytes)) {
-        return bytes;
-    }
-    const auto xclbin = xdna::image::parse_xclbin(bytes);
-    for (const auto& section : xclbin.sections) {
-        if (section.kind == xdna::image::SectionKind::kAiePartition) {
-            const auto partition = xdna::image::parse_aie_partition(section.data);
-            if (!partition.pdis.empty()) {
-                return partition.pdis[0].image;
-            }
-        }
-    }
-    throw std::runtime_error(path.string() + ": an xclbin without a PDI");
-}
-
-uint64_t whole_words(uint64_t bytes) {
-    return (bytes + 3) / 4 * 4;
-}
-
-// Everything one run holds on the device.
-class Session {
-  public:
-    Session(const Options& options, uint32_t columns, const Bytes& pdi,
-            const xdna::kernels::Command& command)
-        : device_(options.device.empty() ? nullptr : options.device.c_str()),
-          context_(device_, columns),
-          code_(device_, XDNA_BO_DEV, command.code.size()),
-          command_(context_) {
-        context_.configure(std::as_bytes(std::span(pdi)));
-        std::copy(command.code.begin(), command.code.end(), code_.span<uint8_t>().begin());
-        code_.sync_to_device();
-
-        // Register map of a transaction kernel: opcode 3, code, its length in words, buffers.
-        std::vector<uint32_t> words = {3, 0};
-        const auto address = [&](uint64_t value) {
-            words.push_back(static_cast<uint32_t>(value));
-            words.push_back(static_cast<uint32_t>(value >> 32));
-        };
-        address(code_.address());
-        words.push_back(static_cast<uint32_t>(command.code.size() / 4));
-        for (const Argument& argument : command.arguments) {
-            buffers_.emplace_back(device_, XDNA_BO_SHARE, whole_words(argument.bytes));
-            address(buffers_.back().address());
-        }
-        command_.set_start_cu(0, words);
-        command_.bind(code_);
-        command_.bind(std::span<const xdna::Bo>(buffers_));
-    }
-
-    std::span<uint8_t> buffer(size_t argument) { return buffers_[argument].span<uint8_t>(); }
-
-    /// Seconds from submission to completion.
-    double run() {
-        for (xdna::Bo& bo : buffers_) {
-            bo.sync_to_device();
-        }
-        const auto start = Clock::now();
-        command_.run();
-        const std::chrono::duration<double> elapsed = Clock::now() - start;
-        for (xdna::Bo& bo : buffers_) {
-            bo.sync_from_device();
-        }
-        return elapsed.count();
-    }
-
-    std::string where() const {
-        const xdna_device_info info = device_.info();
-        return std::string(info.node) + " (" + info.generation + ")";
-    }
-
-  private:
-    xdna::Device device_;
-    xdna::HwContext context_;
-    xdna::Bo code_;
-    std::vector<xdna::Bo> buffers_;
-    xdna::Command command_;
-};
 
 // What is to be run: from the catalog, or from a manifest and the files beside it.
 struct Job {
@@ -439,7 +300,7 @@ int run(const Options& options) {
     }
     const std::vector<Argument>& arguments = job.command.arguments;
     const auto inputs = make_inputs(given, options.seed, arguments);
-    Session session(options, job.columns, job.pdi, job.command);
+    Session session(options.device, job.columns, job.pdi, job.command);
 
     size_t input = 0;
     uint64_t moved = 0;
@@ -529,6 +390,19 @@ void take_files(Options& options, const std::vector<std::string>& rest) {
     }
 }
 
+// --k is a number for some kernels and a file for others.
+void take_k(Options& options) {
+    const auto k = options.files.find("k");
+    const std::string& text = k->second;
+    const bool number = text.find_first_not_of("0123456789") == std::string::npos;
+    if (number && !text.empty()) {
+        options.shape.k = std::stoull(text);
+    }
+    if (number) {
+        options.files.erase(k);
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -546,8 +420,14 @@ int main(int argc, char** argv) {
     app.add_option("--columns", options.shape.columns, "columns of it");
     app.add_option("--m", options.shape.m, "rows of A and C, for a matmul");
     app.add_option("--n", options.shape.n, "columns of B and C");
-    app.add_option("--k", options.shape.k, "columns of A, rows of B");
+    app.add_option("--k", options.files["k"],
+                   "columns of A, rows of B; for attention the file of keys");
     app.add_option("--scale", options.shape.scale, "factor of requantised results");
+    app.add_option("--heads", options.shape.heads, "query heads, for attention on random data");
+    app.add_option("--kv-heads", options.shape.kv_heads, "heads of keys and values");
+    app.add_option("--length", options.shape.length, "tokens");
+    app.add_option("--head-size", options.head_size, "32, 64 or 128");
+    app.add_flag("--causal", options.shape.causal, "a token attends to itself and those before it");
     app.add_option("--input", options.inputs,
                    ".npy or raw file for the next input (default: random). Also: --ARGUMENT FILE");
     app.add_option("--output", options.outputs, ".npy or raw file for the next output")
@@ -565,6 +445,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
         take_files(options, app.remaining());
+        take_k(options);
         if (options.list) {
             for (const Kernel* kernel : xdna::kernels::catalog()) {
                 std::cout << kernel->name() << ": " << kernel->summary() << "; takes "
@@ -575,7 +456,7 @@ int main(int argc, char** argv) {
         if (options.kernel.empty()) {
             throw CLI::RequiredError("kernel");
         }
-        return run(options);
+        return is_attention(options.kernel) ? run_attention(options) : run(options);
     } catch (const CLI::Success& e) {
         return app.exit(e);
     } catch (const CLI::ParseError& e) {

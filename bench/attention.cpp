@@ -1,0 +1,97 @@
+// Cycles of attention commands on the modelled array, the firmware's launch and task costs
+// included, as the table in docs/benchmarks.md. Every result is compared with the reference.
+// Arguments: words that a kernel's name must contain, else all are run.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <stdexcept>
+
+#include "kernels/attention/attention.hpp"
+#include "tests/support/npu.hpp"
+
+namespace {
+
+using namespace xdna::kernels;
+using attention::Problem;
+using attention::QueryHeader;
+
+struct Result {
+    uint64_t cycles;
+    double seconds;  // of the host
+};
+
+Result run(const Kernel& kernel, const Shape& shape) {
+    const Problem p = attention_problem(kernel, shape);
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal(0, 30);
+    const auto draw = [&](size_t count) {
+        std::vector<int8_t> out(count);
+        for (int8_t& each : out) {
+            each = static_cast<int8_t>(std::clamp(normal(random), -127.F, 127.F));
+        }
+        return out;
+    };
+    const size_t rows = size_t{p.heads} * p.length;
+    const double scale = 1 / (30.0 * 30.0 * std::sqrt(p.head_size));
+    const std::vector<QueryHeader> headers(rows, attention::score_scale(p.head_size, scale, scale));
+    const size_t keys = size_t{p.kv_heads} * p.length * p.head_size;
+    const auto k = draw(keys);
+    const auto v = draw(keys);
+    const std::vector<test::Bytes> in = {
+        attention::pack_queries(p, draw(rows * p.head_size), headers),
+        attention::pack_keys(p, k, v)};
+    test::Npu npu(kernel.design());
+    const auto start = std::chrono::steady_clock::now();
+    const auto out = npu.run(kernel.command(shape), in);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    if (attention::unpack_output(p, out[0]) !=
+        attention::unpack_output(p, kernel.reference(shape, in)[0])) {
+        throw std::runtime_error(std::string(kernel.name()) + ": wrong result");
+    }
+    return {npu.cycles(), took.count()};
+}
+
+bool wanted(const Kernel& kernel, int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+        if (kernel.name().find(argv[i]) == std::string_view::npos) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        std::printf(
+            "| kernel | heads | mask | cycles | of peak | simulated in |\n"
+            "|---|---|---|---|---|---|\n");
+        for (const Kernel* kernel : attention_kernels()) {
+            for (const bool causal : {false, true}) {
+                if (!wanted(*kernel, argc, argv)) {
+                    continue;
+                }
+                Shape shape = kernel->example();
+                shape.causal = causal;
+                const Result result = run(*kernel, shape);
+                const Problem p = attention_problem(*kernel, shape);
+                const double n = p.length;
+                const double pairs = causal ? n * (n + 1) / 2 : n * n;
+                const double peak = 256.0 * 16 * static_cast<double>(result.cycles);
+                std::printf("| %s | %u | %s | %lu | %.1f %% | %.1f s |\n",
+                            std::string(kernel->name()).c_str(), p.heads,
+                            causal ? "causal" : "full", result.cycles,
+                            100 * 2 * pairs * p.head_size * p.heads / peak, result.seconds);
+                std::fflush(stdout);
+            }
+        }
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "bench/attention: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}

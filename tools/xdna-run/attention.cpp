@@ -1,0 +1,340 @@
+#include "tools/xdna-run/attention.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <stdexcept>
+
+#include "kernels/attention/attention.hpp"
+#include "tools/xdna-run/files.hpp"
+#include "tools/xdna-run/npy.hpp"
+#include "tools/xdna-run/session.hpp"
+
+namespace xdna::run {
+namespace {
+
+using kernels::attention::Problem;
+using kernels::attention::QueryHeader;
+
+// One of q, k and v: numbers as given, and the int8 of which `scale` (one a row) makes them again.
+struct Operand {
+    uint64_t heads = 0;
+    uint64_t length = 0;
+    uint64_t head_size = 0;
+    std::vector<double> values;
+    std::vector<int8_t> quantised;
+    std::vector<double> scale;
+    bool given_int8 = false;
+
+    uint64_t rows() const { return heads * length; }
+};
+
+double half_value(uint16_t bits) {
+    const double sign = bits >> 15 ? -1 : 1;
+    const int exponent = bits >> 10 & 31;
+    const int fraction = bits & 0x3FF;
+    if (exponent == 31) {
+        return fraction ? NAN : sign * INFINITY;
+    }
+    return sign *
+           (exponent ? std::ldexp(1024 + fraction, exponent - 25) : std::ldexp(fraction, -24));
+}
+
+template <typename T, typename F>
+std::vector<double> converted(const Array& array, F&& value) {
+    std::vector<double> out(array.data.size() / sizeof(T));
+    for (size_t i = 0; i < out.size(); ++i) {
+        T element;
+        std::memcpy(&element, &array.data[i * sizeof(T)], sizeof(T));
+        out[i] = value(element);
+    }
+    return out;
+}
+std::vector<double> numbers(const std::string& path, const Array& array) {
+    const auto plain = [](auto x) { return static_cast<double>(x); };
+    if (array.type == "<f2") {
+        return converted<uint16_t>(array, half_value);
+    }
+    if (array.type == "<f4") {
+        return converted<float>(array, plain);
+    }
+    if (array.type == "<f8") {
+        return converted<double>(array, plain);
+    }
+    if (array.type == "|i1") {
+        return converted<int8_t>(array, plain);
+    }
+    throw std::invalid_argument(path + ": has elements of type " + array.type +
+                                "; attention takes f2, f4, f8 and i1");
+}
+
+Array read_npy(const std::string& path) {
+    const Bytes file = read_file(path);
+    try {
+        return parse_npy(file);
+    } catch (const std::invalid_argument& e) {
+        throw std::invalid_argument(path + ": " + e.what());
+    }
+}
+
+Operand read_operand(const Options& options, const std::string& name) {
+    const std::string& path = options.files.at(name);
+    const Array array = read_npy(path);
+    if (array.shape.size() != 2 && array.shape.size() != 3) {
+        throw std::invalid_argument(path + ": is not [heads][length][head size]");
+    }
+    Operand out;
+    out.heads = array.shape.size() == 3 ? array.shape[0] : 1;
+    out.length = array.shape[array.shape.size() - 2];
+    out.head_size = array.shape.back();
+    out.values = numbers(path, array);
+    if (std::any_of(out.values.begin(), out.values.end(),
+                    [](double x) { return !std::isfinite(x); })) {
+        throw std::invalid_argument(path + ": holds infinities or NaNs");
+    }
+    out.given_int8 = array.type == "|i1";
+    if (!out.given_int8) {
+        return out;
+    }
+    std::vector<double> scale(out.heads, 1);
+    if (const auto file = options.files.find(name + "_scale"); file != options.files.end()) {
+        const Array scales = read_npy(file->second);
+        scale = numbers(file->second, scales);
+        if (scale.size() != out.heads) {
+            throw std::invalid_argument(file->second + ": has " + std::to_string(scale.size()) +
+                                        " scales for " + std::to_string(out.heads) + " heads");
+        }
+    }
+    for (uint64_t row = 0; row < out.rows(); ++row) {
+        out.scale.push_back(scale[row / out.length]);
+    }
+    for (size_t i = 0; i < out.values.size(); ++i) {
+        out.quantised.push_back(static_cast<int8_t>(out.values[i]));
+        out.values[i] *= out.scale[i / out.head_size];
+    }
+    return out;
+}
+
+Operand random_operand(uint64_t heads, uint64_t length, uint64_t head_size,
+                       std::mt19937_64& random) {
+    Operand out{heads, length, head_size, {}, {}, {}};
+    std::normal_distribution<double> normal;
+    out.values.resize(out.rows() * head_size);
+    std::generate(out.values.begin(), out.values.end(), [&] { return normal(random); });
+    return out;
+}
+
+// int8 with one scale for each `rows_together` rows.
+void quantise(Operand& operand, uint64_t rows_together) {
+    if (operand.given_int8) {
+        return;
+    }
+    operand.quantised.resize(operand.values.size());
+    operand.scale.resize(operand.rows());
+    const uint64_t count = rows_together * operand.head_size;
+    for (uint64_t first = 0; first < operand.values.size(); first += count) {
+        double largest = 0;
+        for (uint64_t i = first; i < first + count; ++i) {
+            largest = std::max(largest, std::abs(operand.values[i]));
+        }
+        const double scale = largest > 0 ? largest / 127 : 1;
+        for (uint64_t i = first; i < first + count; ++i) {
+            operand.quantised[i] = static_cast<int8_t>(std::lround(operand.values[i] / scale));
+            operand.scale[i / operand.head_size] = scale;
+        }
+    }
+}
+
+// As the integers have it.
+std::vector<double> dequantised(const Operand& operand) {
+    std::vector<double> out(operand.quantised.size());
+    for (size_t i = 0; i < out.size(); ++i) {
+        out[i] = operand.quantised[i] * operand.scale[i / operand.head_size];
+    }
+    return out;
+}
+
+std::span<const double> head_of(const std::vector<double>& values, uint64_t head, uint64_t heads) {
+    const size_t each = values.size() / heads;
+    return std::span(values).subspan(head * each, each);
+}
+
+std::vector<double> exact(const Problem& p, const std::vector<double>& q,
+                          const std::vector<double>& k, const std::vector<double>& v) {
+    const std::vector<double> scale(p.length, 1 / std::sqrt(p.head_size));
+    std::vector<uint32_t> visible;
+    for (uint32_t i = 0; i < p.length; ++i) {
+        visible.push_back(p.visible(i));
+    }
+    std::vector<double> out;
+    for (uint32_t head = 0; head < p.heads; ++head) {
+        const uint32_t shared = head / (p.heads / p.kv_heads);
+        const auto one = kernels::attention::exact(
+            p.head_size, scale, visible, head_of(q, head, p.heads), head_of(k, shared, p.kv_heads),
+            head_of(v, shared, p.kv_heads));
+        out.insert(out.end(), one.begin(), one.end());
+    }
+    return out;
+}
+
+const kernels::Kernel& find_kernel(const std::string& name, uint64_t head_size) {
+    const std::string wanted =
+        name.find("_d") == std::string::npos ? name + "_d" + std::to_string(head_size) : name;
+    const kernels::Kernel* const kernel = kernels::find(wanted);
+    if (kernel == nullptr) {
+        throw std::invalid_argument("no kernel '" + wanted + "'; xdna-run --list names them");
+    }
+    return *kernel;
+}
+
+std::vector<Operand> operands(const Options& options) {
+    for (const auto& [name, file] : options.files) {
+        static const char* const kNames[] = {"q", "k", "v", "o", "q_scale", "k_scale", "v_scale"};
+        if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames)) {
+            throw std::invalid_argument("--" + name + ": attention has no such argument");
+        }
+    }
+    const size_t given =
+        options.files.count("q") + options.files.count("k") + options.files.count("v");
+    if (given == 3) {
+        return {read_operand(options, "q"), read_operand(options, "k"), read_operand(options, "v")};
+    }
+    if (given != 0) {
+        throw std::invalid_argument("--q, --k and --v: all three of them, or none");
+    }
+    const uint64_t length = options.shape.length
+                                ? options.shape.length
+                                : std::stoul(options.kernel.substr(options.kernel.find('_') + 1));
+    const uint64_t heads = options.shape.heads ? options.shape.heads : 8;
+    const uint64_t kv_heads = options.shape.kv_heads ? options.shape.kv_heads : heads;
+    uint64_t head_size = options.head_size;
+    if (const size_t at = options.kernel.find("_d"); at != std::string::npos) {
+        head_size = std::stoul(options.kernel.substr(at + 2));
+    } else if (head_size == 0) {
+        head_size = 64;
+    }
+    std::mt19937_64 random(options.seed);
+    return {random_operand(heads, length, head_size, random),
+            random_operand(kv_heads, length, head_size, random),
+            random_operand(kv_heads, length, head_size, random)};
+}
+
+std::string in_words(const kernels::attention::Error& error) {
+    char text[120];
+    std::snprintf(text, sizeof text, "cosine %.6f, largest error %.4f of %.4f", error.cosine,
+                  error.largest, error.largest_expected);
+    return text;
+}
+
+}  // namespace
+
+bool is_attention(const std::string& kernel) {
+    return kernel.starts_with("attention_");
+}
+
+int run_attention(const Options& options) {
+    auto all = operands(options);
+    Operand& q = all[0];
+    Operand& k = all[1];
+    Operand& v = all[2];
+    if (k.length != q.length || v.length != q.length || k.head_size != q.head_size ||
+        v.head_size != q.head_size || v.heads != k.heads) {
+        throw std::invalid_argument(
+            "q, k and v differ in length or head size, or k and v in heads");
+    }
+    const kernels::Kernel& kernel = find_kernel(options.kernel, q.head_size);
+    kernels::Shape shape;
+    shape.heads = q.heads;
+    shape.kv_heads = k.heads;
+    shape.length = q.length;
+    shape.causal = options.shape.causal;
+    const Problem problem = attention_problem(kernel, shape);
+    if (problem.head_size != q.head_size) {
+        throw std::invalid_argument(std::string(kernel.name()) + " has head size " +
+                                    std::to_string(problem.head_size) + ", q " +
+                                    std::to_string(q.head_size));
+    }
+    // A query each has its scale, a head of keys or values another.
+    quantise(q, 1);
+    quantise(k, k.length);
+    quantise(v, v.length);
+    std::vector<QueryHeader> headers;
+    const uint64_t group = q.heads / k.heads;
+    const double root = std::sqrt(static_cast<double>(q.head_size));
+    for (uint64_t head = 0; head < q.heads; ++head) {
+        const double k_scale = k.scale[head / group * k.length];
+        double largest = 0;
+        for (uint64_t i = 0; i < q.length; ++i) {
+            largest = std::max(largest, q.scale[head * q.length + i] * k_scale / root);
+        }
+        for (uint64_t i = 0; i < q.length; ++i) {
+            headers.push_back(kernels::attention::score_scale(
+                problem.head_size, q.scale[head * q.length + i] * k_scale / root, largest));
+        }
+    }
+    const Bytes q_buffer = pack_queries(problem, q.quantised, headers);
+    const Bytes kv_buffer = pack_keys(problem, k.quantised, v.quantised);
+    const auto command = kernel.command(shape);
+    Session session(options.device, static_cast<uint32_t>(kernel.design().columns()),
+                    read_pdi(kernel_file(std::string(kernel.name()))), command);
+    std::copy(q_buffer.begin(), q_buffer.end(), session.buffer(0).begin());
+    std::copy(kv_buffer.begin(), kv_buffer.end(), session.buffer(1).begin());
+    const auto o_buffer = session.buffer(2);
+    std::fill(o_buffer.begin(), o_buffer.end(), uint8_t{0xA5});
+    std::vector<double> seconds;
+    for (unsigned i = 0; i < options.repeat; ++i) {
+        seconds.push_back(session.run());
+    }
+
+    const Bytes raw(o_buffer.begin(),
+                    o_buffer.begin() + static_cast<ptrdiff_t>(command.arguments[2].bytes));
+    const auto bits = unpack_output(problem, raw);
+    std::vector<double> o(bits.size());
+    for (size_t i = 0; i < o.size(); ++i) {
+        const uint64_t head = i / (q.length * q.head_size) / group;
+        o[i] = kernels::attention::value_of_bf16(bits[i]) * v.scale[head * v.length];
+    }
+    if (const auto file = options.files.find("o"); file != options.files.end()) {
+        Array array{"<f4", {q.heads, q.length, q.head_size}, Bytes(o.size() * 4)};
+        for (size_t i = 0; i < o.size(); ++i) {
+            const auto value = static_cast<float>(o[i]);
+            std::memcpy(&array.data[i * 4], &value, 4);
+        }
+        write_file(file->second, serialize_npy(array));
+    }
+
+    nlohmann::json report = {
+        {"kernel", kernel.name()},     {"device", session.where()}, {"heads", q.heads},
+        {"length", q.length},          {"head_size", q.head_size},  {"causal", shape.causal},
+        {"seconds_first", seconds[0]}, {"result", "not checked"}};
+    std::string text = std::string(kernel.name()) + " on " + session.where() + ": " +
+                       std::to_string(q.heads) + " heads of " + std::to_string(q.length) +
+                       (shape.causal ? " tokens, causal" : " tokens");
+    bool wrong = false;
+    if (options.check) {
+        wrong = bits != unpack_output(problem, reference(problem, q_buffer, kv_buffer));
+        report["result"] = wrong ? "WRONG" : "correct";
+        text += wrong ? ": WRONG, not what the reference computes"
+                      : ": bit for bit what the reference computes";
+        const auto add = [&](const char* key, const char* what, const std::vector<double>& to) {
+            const auto error = kernels::attention::compare(o, to);
+            report[key] = {{"cosine", error.cosine},
+                           {"largest_error", error.largest},
+                           {"largest_value", error.largest_expected}};
+            text += std::string("\n  to float64 attention on ") + what + ": " + in_words(error);
+        };
+        add("to_float64_of_integers", "the int8 values",
+            exact(problem, dequantised(q), dequantised(k), dequantised(v)));
+        if (!q.given_int8) {
+            add("to_float64", "the original values", exact(problem, q.values, k.values, v.values));
+        }
+    }
+    std::cout << (options.json ? report.dump(2) : text) << "\n";
+    return wrong ? 1 : 0;
+}
+
+}  // namespace xdna::run
