@@ -397,7 +397,7 @@ test: setup ## every test, with AddressSanitizer and UBSan, after setting up thi
 
 .PHONY: demo
 demo: setup ## see a virtual NPU probed and at work, after setting up this machine
-	$(Q)$(MAKE) $(PARALLEL) all
+	$(Q)$(MAKE) $(PARALLEL) all $(BUILD)/bench/attention
 	$(Q)scripts/demo $(BUILD)
 
 .PHONY: lint
