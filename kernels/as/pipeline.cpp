@@ -159,10 +159,17 @@ class Reservations {
     std::vector<std::vector<Owner>> owners_;
 };
 
+/// Which instruction is placed first: the one with the most behind it, or the first as written.
+enum class Order : std::uint8_t { kHeight, kAsWritten };
+
 class Scheduler {
   public:
-    Scheduler(const Body& body, unsigned interval)
-        : body_(body), interval_(interval), count_(body.uses.size()), reservations_(interval) {
+    Scheduler(const Body& body, unsigned interval, Order order)
+        : body_(body),
+          interval_(interval),
+          order_(order),
+          count_(body.uses.size()),
+          reservations_(interval) {
         into_.resize(count_);
         out_of_.resize(count_);
         for (const Edge& edge : body.edges) {
@@ -220,9 +227,14 @@ class Scheduler {
 
     [[nodiscard]] std::optional<std::size_t> most_urgent() const {
         std::optional<std::size_t> best;
-        for (std::size_t i = 0; i < count_; ++i)
-            if (at_[i] < 0 && (!best || height_[i] > height_[*best]))
+        for (std::size_t i = 0; i < count_; ++i) {
+            if (at_[i] >= 0)
+                continue;
+            if (order_ == Order::kAsWritten)
+                return i;
+            if (!best || height_[i] > height_[*best])
                 best = i;
+        }
         return best;
     }
 
@@ -270,6 +282,7 @@ class Scheduler {
 
     const Body& body_;
     unsigned interval_;
+    Order order_;
     std::size_t count_;
     Reservations reservations_;
     std::vector<std::vector<const Edge*>> into_;
@@ -296,7 +309,10 @@ std::optional<Schedule> schedule_loop(std::span<const Instruction> body, const B
     for (const Instruction& instruction : body)
         parts.uses.push_back(uses_of(instruction, banks));
     for (unsigned interval = least_interval(parts); interval <= max_interval; ++interval) {
-        if (auto cycles = Scheduler(parts, interval).run()) {
+        for (const Order order : {Order::kHeight, Order::kAsWritten}) {
+            auto cycles = Scheduler(parts, interval, order).run();
+            if (!cycles)
+                continue;
             Schedule schedule;
             schedule.interval = interval;
             schedule.length = *std::ranges::max_element(*cycles) + 1;

@@ -57,10 +57,40 @@ TEST(Attention, EqualsItsReference) {
     for (const uint32_t d : {32U, 64U, 128U}) {
         const Kernel& k = kernel(256, d);
         test::Npu npu(k.design());
-        expect_equal(npu, k, shape(4, 4, 256, false), "normal");
-        expect_equal(npu, k, shape(1, 1, 200, true), "peaky");
-        expect_equal(npu, k, shape(6, 2, 37, false), "normal");
+        expect_equal(npu, k, shape(1, 1, 256, true), "normal");
+        expect_equal(npu, k, shape(6, 2, 37, false), "peaky");
     }
+}
+
+TEST(Attention, EqualsItsReferenceOnHardData) {
+    const Kernel& k = kernel(512, 32);
+    test::Npu npu(k.design());
+    for (const char* data : {"flat", "one-hot", "saturating", "huge", "tiny", "peaky"}) {
+        expect_equal(npu, k, shape(1, 1, 300, false), data);
+    }
+}
+
+TEST(Attention, TellsWhatItCannotTake) {
+    const Kernel& k = kernel(256, 64);
+    for (const auto& [bad, what] : {std::pair{shape(0, 1, 256, false), "heads"},
+                                    {shape(1025, 1, 256, false), "heads"},
+                                    {shape(3, 2, 256, false), "heads"},
+                                    {shape(2, 3, 256, false), "kv heads"},
+                                    {shape(1, 1, 0, false), "length"},
+                                    {shape(1, 1, 257, false), "length"}}) {
+        try {
+            k.command(bad);
+            ADD_FAILURE() << what;
+        } catch (const std::invalid_argument& e) {
+            EXPECT_EQ(std::string_view(e.what()).substr(0, std::string_view(what).size()), what);
+        }
+    }
+}
+
+// As many heads as waves and BD sets take, in the longest causal kernel's plan.
+TEST(Attention, PlansLongCausalHeads) {
+    const Kernel& k = kernel(2048, 32);
+    EXPECT_NO_THROW(k.command(shape(40, 8, 2048, true)));
 }
 
 }  // namespace
