@@ -16,7 +16,7 @@ struct Options {
     kernels::Shape shape;
     std::vector<std::string> inputs;
     std::vector<std::string> outputs;
-    std::string buffers;  ///< a folder
+    std::string buffers;                       ///< a folder
     std::map<std::string, std::string> files;  ///< by argument's name
     unsigned repeat = 1;
     uint64_t seed = 1;
