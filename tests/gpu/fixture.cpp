@@ -48,8 +48,15 @@ gpu::Buffer upload(std::span<const std::byte> bytes) {
 }  // namespace
 
 const gpu::Device* device() {
-    static const std::unique_ptr<gpu::Device> kDevice = open();
-    return kDevice.get();
+    static std::unique_ptr<gpu::Device> opened = open();
+    // Closed before main() ends: afterwards drivers take their own libraries down.
+    class Closing : public testing::Environment {
+        void TearDown() override { opened.reset(); }
+    };
+    static const testing::Environment* const kClosing =
+        testing::AddGlobalTestEnvironment(new Closing);  // GoogleTest owns it
+    static_cast<void>(kClosing);
+    return opened.get();
 }
 
 const std::string& no_device() {
