@@ -191,6 +191,11 @@ const kernels::Kernel& find_kernel(const std::string& name, uint64_t head_size) 
     return *kernel;
 }
 
+// A kernel's name, where a file of its set-up is given.
+std::string name_of(const std::string& kernel) {
+    return std::filesystem::path(kernel).stem().string();
+}
+
 std::vector<Operand> operands(const Options& options) {
     for (const auto& [name, file] : options.files) {
         static const char* const kNames[] = {"q", "k", "v", "o", "q_scale", "k_scale", "v_scale"};
@@ -206,17 +211,18 @@ std::vector<Operand> operands(const Options& options) {
     if (given != 0) {
         throw std::invalid_argument("--q, --k and --v: all three of them, or none");
     }
-    const uint64_t length = options.shape.length
-                                ? options.shape.length
-                                : std::stoul(options.kernel.substr(options.kernel.find('_') + 1));
     const uint64_t heads = options.shape.heads ? options.shape.heads : 8;
     const uint64_t kv_heads = options.shape.kv_heads ? options.shape.kv_heads : heads;
-    uint64_t head_size = options.head_size;
-    if (const size_t at = options.kernel.find("_d"); at != std::string::npos) {
-        head_size = std::stoul(options.kernel.substr(at + 2));
-    } else if (head_size == 0) {
-        head_size = 64;
+    const std::string name = name_of(options.kernel);
+    const size_t suffix = name.rfind("_d");
+    uint64_t head_size = options.head_size ? options.head_size : 64;
+    for (const uint64_t each : {32, 64, 128}) {
+        if (suffix != std::string::npos && name.substr(suffix + 2) == std::to_string(each)) {
+            head_size = each;
+        }
     }
+    const uint64_t length =
+        options.shape.length ? options.shape.length : find_kernel(name, head_size).example().length;
     std::mt19937_64 random(options.seed);
     return {random_operand(heads, length, head_size, random),
             random_operand(kv_heads, length, head_size, random),
@@ -233,7 +239,8 @@ std::string in_words(const kernels::attention::Error& error) {
 }  // namespace
 
 bool is_attention(const std::string& kernel) {
-    return kernel.starts_with("attention_");
+    return name_of(kernel).starts_with("attention_") &&
+           std::filesystem::path(kernel).extension() != ".json";
 }
 
 int run_attention(const Options& options) {
@@ -246,7 +253,7 @@ int run_attention(const Options& options) {
         throw std::invalid_argument(
             "q, k and v differ in length or head size, or k and v in heads");
     }
-    const kernels::Kernel& kernel = find_kernel(options.kernel, q.head_size);
+    const kernels::Kernel& kernel = find_kernel(name_of(options.kernel), q.head_size);
     kernels::Shape shape;
     shape.heads = q.heads;
     shape.kv_heads = k.heads;
@@ -280,7 +287,10 @@ int run_attention(const Options& options) {
     const Bytes kv_buffer = pack_keys(problem, k.quantised, v.quantised);
     const auto command = kernel.command(shape);
     Session session(options.device, static_cast<uint32_t>(kernel.design().columns()),
-                    read_pdi(kernel_file(std::string(kernel.name()))), command);
+                    read_pdi(kernel_file(std::filesystem::path(options.kernel).has_extension()
+                                             ? options.kernel
+                                             : std::string(kernel.name()))),
+                    command);
     std::copy(q_buffer.begin(), q_buffer.end(), session.buffer(0).begin());
     std::copy(kv_buffer.begin(), kv_buffer.end(), session.buffer(1).begin());
     const auto o_buffer = session.buffer(2);
