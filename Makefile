@@ -233,7 +233,7 @@ $(call objects,$(call sources,$(kernels.folders))): | $(CORE_PROGRAMS)
 # that it also optimizes, so there only what the tests wait for is. A test runs once, and a tool's
 # arguments are parsed once.
 ifdef SANITIZE
-$(foreach d,emu/array emu/core kernels/isa,$(eval $(BUILD)/obj/$(d)/%.o: EFFORT := -O1))
+$(foreach d,emu/array emu/core kernels/isa kernels/attention kernels/matmul,$(eval $(BUILD)/obj/$(d)/%.o: EFFORT := -O1))
 else
 $(BUILD)/obj/tests/%.o: EFFORT := -O0
 # Loops over the simulated core's lanes become vector instructions.
