@@ -81,6 +81,8 @@ class Kernel {
     virtual Shape example() const {
         return {.bytes = 1 << 20, .rows = 256, .columns = 256, .m = 0, .n = 0, .k = 0};
     }
+    /// False where an input is more than numbers: a core may then wait for what never comes.
+    virtual bool takes_any_bytes() const { return true; }
     /// The command for a shape. Throws std::invalid_argument naming the member it cannot take.
     virtual Command command(const Shape& shape) const = 0;
     /// What the outputs must hold, computed on the CPU. `inputs` in argument order; inputs and

@@ -299,6 +299,14 @@ int run(const Options& options) {
         job.command = job.kernel->command(job.shape);
     }
     const std::vector<Argument>& arguments = job.command.arguments;
+    for (const Argument& argument : arguments) {
+        if (!argument.output && !given.contains(argument.name) && job.kernel &&
+            !job.kernel->takes_any_bytes()) {
+            throw std::invalid_argument(options.kernel + ": '" + argument.name +
+                                        "' can't be random bytes: give --" + argument.name +
+                                        ", or run the kernel by its name");
+        }
+    }
     const auto inputs = make_inputs(given, options.seed, arguments);
     Session session(options.device, job.columns, job.pdi, job.command);
 
