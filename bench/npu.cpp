@@ -7,6 +7,7 @@
 // `command` says where: the place of the last command of a benchmark among all.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <random>
@@ -16,7 +17,7 @@
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/catalog.hpp"
-#include "tests/kernels/session.hpp"
+#include "tools/xdna-run/session.hpp"
 
 namespace {
 
@@ -24,7 +25,7 @@ using xdna::kernels::Argument;
 using xdna::kernels::Kernel;
 using xdna::kernels::Shape;
 using xdna::kernels::Type;
-using xdna::test::Bytes;
+using Bytes = std::vector<uint8_t>;
 
 struct Case {
     const char* name;  // GROUP/npu/TYPE/SHAPE
@@ -129,31 +130,32 @@ void run(benchmark::State& state, const Case& test, uint64_t clock) {
     }
     const auto command = kernel->command(test.shape);
     const std::vector<Bytes> inputs = make_inputs(*kernel, test.shape, command);
-    std::vector<Bytes> buffers;
+    const auto design = kernel->design();
+    xdna::run::Session session("", static_cast<uint32_t>(design.columns()), design.pdi(), command);
     uint64_t bytes = 0;
     auto input = inputs.begin();
-    for (const Argument& argument : command.arguments) {
+    for (size_t i = 0; i < command.arguments.size(); ++i) {
+        const Argument& argument = command.arguments[i];
         bytes += argument.bytes;
-        buffers.push_back(argument.output ? Bytes(argument.bytes, 0xA5)
-                                          : device_form(argument, *input++));
+        const Bytes contents =
+            argument.output ? Bytes(argument.bytes, 0xA5) : device_form(argument, *input++);
+        std::copy(contents.begin(), contents.end(), session.buffer(i).begin());
     }
-    const auto design = kernel->design();
-    xdna::test::Session session(design.columns(), design.pdi());
-    xdna::test::Prepared prepared(session, command.code, buffers);
-    prepared.run();  // the context's first command loads the PDI
+    session.run();  // the context's first command loads the PDI
     ++commands_run;
     while (state.KeepRunning()) {
-        prepared.run();
+        state.SetIterationTime(session.run());
         ++commands_run;
     }
     const auto expected = kernel->reference(test.shape, inputs);
-    size_t output = 0;
+    auto output = expected.begin();
     for (size_t i = 0; i < command.arguments.size(); ++i) {
-        if (!command.arguments[i].output) {
+        const Argument& argument = command.arguments[i];
+        if (!argument.output) {
             continue;
         }
-        prepared.copy_to(i, buffers[i]);
-        if (buffers[i] != device_form(command.arguments[i], expected.at(output++))) {
+        const Bytes wanted = device_form(argument, *output++);
+        if (!std::equal(wanted.begin(), wanted.end(), session.buffer(i).begin())) {
             throw std::runtime_error(std::string(test.name) + ": wrong result");
         }
     }
@@ -180,7 +182,7 @@ int main(int argc, char** argv) {
             if (xdna::kernels::find(test.kernel) != nullptr) {
                 benchmark::RegisterBenchmark(
                     test.name, [&test, clock](benchmark::State& state) { run(state, test, clock); })
-                    ->UseRealTime()
+                    ->UseManualTime()
                     ->Unit(benchmark::kMicrosecond);
             }
         }
