@@ -147,8 +147,9 @@ VULKAN := $(shell grep -ls VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME $(SYSROOT)/vulk
 ifdef VULKAN
 LIBRARIES         += gpu
 gpu.folders       := gpu
-BENCHES           += gpu
+BENCHES           += gpu gpu_matmul
 bench/gpu.libs    := support gpu
+bench/gpu_matmul.libs := support gpu
 # The suite is a check, of the plain build in every variant: most of what it runs is a driver's own compiler and code.
 GPU_SUITE         := gpu
 gpu.libs          := support gpu

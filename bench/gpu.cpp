@@ -1,264 +1,158 @@
-// Matrix multiplication on a Vulkan device: GPU time of each kernel, on fresh random data. The
-// result that was timed is checked (compare_sampled) before its time is printed, and was poisoned
-// before.
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <iostream>
-#include <nlohmann/json.hpp>
+// The GPU's side of the comparison: products by the GPU module on the Vulkan device that $XDNA_GPU
+// names, or the fastest kind. Names are as bench/report/records.py has them, times are the device's
+// own timestamps, and what was timed is checked.
+#include <benchmark/benchmark.h>
 
-#include "tests/support/matmul_reference.hpp"
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench/gpu_operands.hpp"
 
 namespace {
 
 using namespace xdna;
 using gpu::Type;
 
-struct Case {
-    const char* name;
+// As the NPU's and the CPU's: M x N x K, where M tokens meet N rows of weights.
+struct Product {
     std::uint32_t m, n, k;
-    Type a, b, c;
 };
+constexpr Product kProducts[] = {{256, 256, 256},    {512, 512, 512},   {1024, 1024, 1024},
+                                 {2048, 2048, 2048}, {512, 2048, 1024}, {4096, 4096, 4096},
+                                 {1, 1024, 1024},    {1, 4096, 4096}};
 
-// Weights are m rows of k, activations n rows of k: how inference has them, and cuBLAS's and ggml's
-// best case.
-constexpr Case kCases[] = {
-    {"f16 4096^3", 4096, 4096, 4096, Type::kF16, Type::kF16, Type::kF32},
-    {"f16 to f16 4096^3", 4096, 4096, 4096, Type::kF16, Type::kF16, Type::kF16},
-    {"bf16 4096^3", 4096, 4096, 4096, Type::kBf16, Type::kBf16, Type::kF32},
-    {"i8 4096^3", 4096, 4096, 4096, Type::kI8, Type::kI8, Type::kI32},
-    {"i4 4096^3", 4096, 4096, 4096, Type::kI4, Type::kI8, Type::kI32},
-    {"q4 4096^3", 4096, 4096, 4096, Type::kQ4, Type::kF16, Type::kF32},
-    {"q8 4096^3", 4096, 4096, 4096, Type::kQ8, Type::kF16, Type::kF32},
-    {"f16 8192^3", 8192, 8192, 8192, Type::kF16, Type::kF16, Type::kF32},
-    {"i8 8192^3", 8192, 8192, 8192, Type::kI8, Type::kI8, Type::kI32},
-    {"f16 4096x512x14336", 4096, 512, 14336, Type::kF16, Type::kF16, Type::kF32},
-    {"q4 4096x512x14336", 4096, 512, 14336, Type::kQ4, Type::kF16, Type::kF32},
-    {"f32 2048^3", 2048, 2048, 2048, Type::kF32, Type::kF32, Type::kF32},
-    {"q4 4096x1x4096", 4096, 1, 4096, Type::kQ4, Type::kF32, Type::kF32},
-    {"q8 4096x1x4096", 4096, 1, 4096, Type::kQ8, Type::kF32, Type::kF32},
-    {"f16 4096x1x4096", 4096, 1, 4096, Type::kF16, Type::kF16, Type::kF32},
-    {"q4 14336x1x4096", 14336, 1, 4096, Type::kQ4, Type::kF32, Type::kF32},
-    {"q4 32x1x32", 32, 1, 32, Type::kQ4, Type::kF32, Type::kF32},
-    {"q4 4096x8x4096", 4096, 8, 4096, Type::kQ4, Type::kF32, Type::kF32},
+struct Types {
+    const char* name;
+    Type weights, tokens, result;
 };
-// What a CPU does in a moment.
-constexpr Case kSmallCases[] = {
-    {"f32 256^3", 256, 256, 256, Type::kF32, Type::kF32, Type::kF32},
-    {"f16 256^3", 256, 256, 256, Type::kF16, Type::kF16, Type::kF32},
-    {"i8 256^3", 256, 256, 256, Type::kI8, Type::kI8, Type::kI32},
-    {"q4 256^3", 256, 256, 256, Type::kQ4, Type::kF16, Type::kF32},
-    {"q4 1024x1x1024", 1024, 1, 1024, Type::kQ4, Type::kF32, Type::kF32},
-};
+constexpr Types kTypes[] = {{"f32", Type::kF32, Type::kF32, Type::kF32},
+                            {"f16", Type::kF16, Type::kF16, Type::kF32},
+                            {"int8", Type::kI8, Type::kI8, Type::kI32},
+                            {"int8xint4", Type::kI4, Type::kI8, Type::kI32},
+                            {"q4", Type::kQ4, Type::kF16, Type::kF32}};
 
-struct Timing {
-    double median, least, most;
-    std::size_t samples;
-};
+// What a CPU's Vulkan does in about a second.
+constexpr double kSoftwareMacs = 512.0 * 512 * 512;
 
-Timing timing_of(std::vector<double> seconds) {
-    std::sort(seconds.begin(), seconds.end());
-    return {seconds[seconds.size() / 2], seconds.front(), seconds.back(), seconds.size()};
+const gpu::Device& device() {
+    static const gpu::Device opened;
+    return opened;
 }
 
-/// One case's operands on the device, several times over so that no cache holds all of them.
-class Operands {
-  public:
-    Operands(const gpu::Device& device, const gpu::MatmulShape& shape, std::size_t sets)
-        : device_(device),
-          problem_(test::random_problem(shape, random())),
-          expected_c_(test::poisoned_matrix(shape.c, shape.m, shape.n, 1)) {
-        for (std::size_t i = 0; i < sets; i++) {
-            a_.push_back(upload(problem_.a.values));
-            b_.push_back(upload(problem_.b.values));
-            scales_.push_back(problem_.a.scales.empty() ? upload(std::vector<std::byte>(16))
-                                                        : upload(as_bytes(problem_.a.scales)));
-            c_.push_back(upload(expected_c_.values));
-        }
-    }
+bool is_software() {
+    return device().info().kind == gpu::DeviceKind::kCpu;
+}
 
-    static std::mt19937_64& random() {
-        static std::mt19937_64 generator{std::random_device{}()};
-        return generator;
-    }
-    std::size_t sets() const { return a_.size(); }
-    gpu::MatmulArguments arguments(std::size_t set) const {
-        return {{&a_[set]}, {&b_[set]}, {&c_[set]}, {&scales_[set]}};
-    }
-    void poison() const {
-        for (const gpu::Buffer& c : c_) {
-            c.write(expected_c_.values);
-        }
-    }
-    /// Of every set; the first in full.
-    std::string check() const {
-        std::vector<std::byte> first;
-        for (std::size_t set = 0; set < sets(); set++) {
-            test::Matrix c = expected_c_;
-            c_[set].read(c.values);
-            if (set == 0) {
-                if (std::string wrong = test::compare_sampled(problem_, c, 512, random());
-                    !wrong.empty()) {
-                    return wrong;
-                }
-                first = c.values;
-            } else if (c.values != first) {
-                return "sets of the same data differ";
-            }
-        }
-        return "";
-    }
+/// A benchmark's function is called several times a repetition: it finds here what it used last.
+struct Prepared {
+    Prepared(const Types& types, const Product& product)
+        : of_types(&types),
+          of_product(&product),
+          matmul(device(), {.m = product.n,
+                            .n = product.m,
+                            .k = product.k,
+                            .a = {.type = types.weights},
+                            .b = {.type = types.tokens, .transposed = true},
+                            .c = {.type = types.result, .transposed = true}}),
+          bytes(matmul.bytes_a() + matmul.bytes_b() + matmul.bytes_c() +
+                gpu::scale_bytes_of(types.weights, std::size_t{product.n} * product.k)),
+          // Several, so that no cache holds all of them.
+          operands(device(), matmul.shape(),
+                   is_software()
+                       ? 1
+                       : std::clamp<std::size_t>((std::size_t{128} << 20) / bytes, 1, 16)) {}
 
-  private:
-    static std::vector<std::byte> as_bytes(const std::vector<std::uint16_t>& scales) {
-        const auto bytes = std::as_bytes(std::span(scales));
-        return {bytes.begin(), bytes.end()};
-    }
-    gpu::Buffer upload(const std::vector<std::byte>& bytes) const {
-        gpu::Buffer buffer(device_, bytes.size());
-        buffer.write(bytes);
-        return buffer;
-    }
-
-    const gpu::Device& device_;
-    test::Problem problem_;
-    test::Matrix expected_c_;
-    std::vector<gpu::Buffer> a_, b_, c_, scales_;
+    const Types* of_types;
+    const Product* of_product;
+    gpu::Matmul matmul;
+    std::size_t bytes;
+    bench::Operands operands;
 };
 
-Timing measure(const gpu::Device& device, const gpu::Matmul& matmul, const Operands& operands,
-               std::size_t repeats, double warm) {
-    // What takes microseconds would be timed together with its timestamps: then all of a recording
-    // is one sample.
-    const bool whole = matmul.shape().n <= 8;
-    gpu::Recording recording(device, whole ? gpu::Timing::kWhole : gpu::Timing::kEach);
-    for (std::size_t i = 0; i < repeats; i++) {
-        recording.matmul(matmul, operands.arguments(i % operands.sets()));
+const Prepared& prepared(const Types& types, const Product& product) {
+    static std::unique_ptr<Prepared> last;
+    if (!last || last->of_types != &types || last->of_product != &product) {
+        last.reset();  // its memory first
+        last = std::make_unique<Prepared>(types, product);
     }
-    // A GPU that was idle takes its time to raise its clocks.
-    double busy = 0;
-    do {
+    return *last;
+}
+
+/// A GPU that was idle takes its time to raise its clocks.
+void warm_up(gpu::Recording& recording) {
+    const double enough = is_software() ? 0 : 0.1;
+    for (double busy = 0; busy <= enough;) {
         recording.submit();
         busy += recording.finished_after().back();
-    } while (busy < warm);
-    std::vector<double> seconds;
-    for (int round = 0; round < (whole ? 9 : 1); round++) {
-        recording.submit();
-        const auto ends = recording.finished_after();
-        if (whole) {
-            seconds.push_back(ends.back() / static_cast<double>(repeats));
-        }
-        for (std::size_t i = 1; i < ends.size(); i++) {
-            seconds.push_back(ends[i] - ends[i - 1]);
-        }
     }
-    return timing_of(std::move(seconds));
+}
+
+void matmul(benchmark::State& state, const Types& types, const Product& product) {
+    const double macs = 1.0 * product.m * product.n * product.k;
+    if (is_software() && macs > kSoftwareMacs) {
+        state.SkipWithError("too much for Vulkan on the CPU");
+        return;
+    }
+    const Prepared& p = prepared(types, product);
+    // What takes microseconds would be timed together with its timestamps.
+    const std::size_t repeats = is_software() ? 1 : std::max<std::size_t>(16, p.operands.sets());
+    gpu::Recording recording(device());
+    for (std::size_t i = 0; i < repeats; i++) {
+        recording.matmul(p.matmul, p.operands.arguments(i % p.operands.sets()));
+    }
+    warm_up(recording);
+    p.operands.poison();
+    while (state.KeepRunning()) {
+        recording.submit();
+        state.SetIterationTime(recording.finished_after().back() / static_cast<double>(repeats));
+    }
+    if (const std::string wrong = p.operands.check(); !wrong.empty()) {
+        throw std::runtime_error(std::string(types.name) + ", " + p.matmul.kernel() + ": " + wrong);
+    }
+    state.SetLabel(p.matmul.kernel());
+    state.counters["macs"] = macs;
+    state.counters["bytes"] = static_cast<double>(p.bytes);
+    state.counters["software"] = is_software() ? 1 : 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-    CLI::App app("Matrix multiplication on a Vulkan device: GPU time, checked");
-    std::string which;
-    std::string only;
-    std::string kernel;
-    bool all = false;
-    bool tune = false;
-    bool json = false;
-    app.add_option("--device", which, "number, uuid or part of the name");
-    app.add_option("--case", only, "only cases whose name starts so");
-    app.add_option("--kernel", kernel, "only kernels whose name contains this");
-    app.add_flag("--all-kernels", all, "every kernel that fits, not only the one chosen");
-    app.add_flag("--tune", tune, "choose by measuring");
-    app.add_flag("--json", json, "one JSON object a line");
-    CLI11_PARSE(app, argc, argv);
-
-    if (gpu::Device::list().empty()) {
-        std::puts("bench/gpu: no Vulkan device here");
-        return 77;
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+        return 1;
     }
-    const gpu::Device device({.which = which});
-    const gpu::DeviceInfo& info = device.info();
-    const bool small = info.kind == gpu::DeviceKind::kCpu;
-    std::printf("device %s, driver %s, %u cores\n", info.name.c_str(), info.driver.c_str(),
-                info.cores);
-    for (const auto& unit : info.units) {
-        if (!only.empty()) {
-            break;
+    try {
+        if (gpu::Device::list().empty()) {
+            std::fputs("bench/gpu: no Vulkan device here\n", stderr);
+            return 77;
         }
-        std::printf("  unit %ux%ux%u %s -> %s\n", unit.m, unit.n, unit.k,
-                    std::string(to_string(unit.a)).c_str(),
-                    std::string(to_string(unit.sum)).c_str());
+        const gpu::DeviceInfo& info = device().info();
+        if (info.timestamp_period == 0) {
+            std::fprintf(stderr, "bench/gpu: %s has no timestamps\n", info.name.c_str());
+            return 77;
+        }
+        benchmark::AddCustomContext("xdna_GPU", info.name + ", " + info.driver);
+        for (const Types& types : kTypes) {
+            for (const Product& product : kProducts) {
+                const std::string name = std::string(product.m == 1 ? "matvec" : "matmul") +
+                                         "/gpu/" + types.name + "/" + std::to_string(product.m) +
+                                         "x" + std::to_string(product.n) + "x" +
+                                         std::to_string(product.k);
+                benchmark::RegisterBenchmark(
+                    name.c_str(), [&](benchmark::State& state) { matmul(state, types, product); })
+                    ->UseManualTime()
+                    ->Unit(benchmark::kMicrosecond);
+            }
+        }
+        benchmark::RunSpecifiedBenchmarks();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "bench/gpu: %s\n", error.what());
+        return 1;
     }
-    int failures = 0;
-    const std::span<const Case> cases =
-        small ? std::span<const Case>(kSmallCases) : std::span<const Case>(kCases);
-    for (const Case& c : cases) {
-        if (!std::string(c.name).starts_with(only)) {
-            continue;
-        }
-        const gpu::MatmulShape shape{
-            .m = c.m,
-            .n = c.n,
-            .k = c.k,
-            .a = {.type = c.a},
-            .b = {.type = c.b, .transposed = true},
-            // n rows of m: a column of results lies together, as it came in
-            .c = {.type = c.c, .transposed = true}};
-        std::vector<std::string> kernels;
-        if (all || !kernel.empty()) {
-            for (const std::string& name : gpu::Matmul::kernels(device, shape)) {
-                if (name.find(kernel) != std::string::npos) {
-                    kernels.push_back(name);
-                }
-            }
-            if (!all && !kernels.empty()) {
-                kernels.resize(1);
-            }
-        } else {
-            kernels.emplace_back();
-        }
-        if (kernels.empty()) {
-            continue;
-        }
-        const std::size_t bytes =
-            gpu::bytes_of(c.a, std::size_t{c.m} * c.k) + gpu::bytes_of(c.b, std::size_t{c.n} * c.k);
-        const Operands operands(
-            device, shape,
-            small ? 1 : std::clamp<std::size_t>((std::size_t{128} << 20) / bytes, 1, 16));
-        for (const std::string& name : kernels) {
-            const gpu::Matmul matmul(device, shape, {.tune = tune && name.empty(), .kernel = name});
-            operands.poison();
-            const std::size_t repeats =
-                small ? 3 : std::max<std::size_t>(12, (c.n <= 8 ? 8 : 2) * operands.sets());
-            const Timing time = measure(device, matmul, operands, repeats, small ? 0 : 0.3);
-            const std::string wrong = operands.check();
-            failures += wrong.empty() ? 0 : 1;
-            const double operations = 2.0 * c.m * c.n * c.k;
-            if (json) {
-                std::cout << nlohmann::json{{"case", c.name},
-                                            {"kernel", matmul.kernel()},
-                                            {"device", info.name},
-                                            {"driver", info.driver},
-                                            {"median_us", time.median * 1e6},
-                                            {"least_us", time.least * 1e6},
-                                            {"most_us", time.most * 1e6},
-                                            {"samples", time.samples},
-                                            {"tera_per_second", operations / time.median / 1e12},
-                                            {"correct", wrong.empty()}}
-                          << '\n';
-            } else {
-                std::printf("%-20s %9.1f us (%.1f to %.1f, %zu)  %7.1f T/s  %s  %s\n", c.name,
-                            time.median * 1e6, time.least * 1e6, time.most * 1e6, time.samples,
-                            operations / time.median / 1e12, matmul.kernel().c_str(),
-                            wrong.empty() ? "correct" : ("WRONG: " + wrong).c_str());
-            }
-            std::fflush(stdout);
-        }
-    }
-    return failures == 0 ? 0 : 1;
-} catch (const gpu::Error& error) {
-    std::fprintf(stderr, "bench/gpu: %s\n", error.what());
-    return 1;
+    return 0;
 }

@@ -141,7 +141,7 @@ def render(report, changes=None, old=None):
     legend = "".join(f'<span class="key" style="color:var(--{d})"></span>{NAMES[d]}' for d in DEVICES)
     bases = sorted({r["basis"] for r in report["results"]})
     said = {"modelled": "Hollow points and pale bars are <em>modelled</em>: the simulator's cycles over the clock it models, not wall time.",
-            "virtual": "Grey-rimmed points and bars are <em>virtual</em>: wall time of the library in front of the virtual NPU, which says nothing of hardware.",
+            "virtual": "Grey-rimmed points and bars are <em>virtual</em>: wall time where a program stands in for the device, the virtual NPU or Vulkan on the CPU; they say nothing of hardware.",
             "measured": "Solid ones are measured: wall time on the device named here."}
     return ("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
             f"<title>NPU, GPU and CPU: {escape(report['machine'].get('host', 'benchmarks'))}</title>"

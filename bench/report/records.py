@@ -3,11 +3,12 @@
 A benchmark that belongs in the report is named GROUP/DEVICE/TYPE/SHAPE, for example
 matmul/npu/int8/1024x1024x1024 or copy/npu/to_device/65536, where DEVICE is npu, gpu or cpu. Counters say
 what was done in one iteration: `macs` (multiply-accumulates), `bytes`, `peak` (macs a second that the
-device could do at most), `joules`, and `modelled` (1 where the time is the simulator's cycles over
-the clock it models, and not wall time). Each repetition is one sample.
+device could do at most), `joules`, `modelled` (1 where the time is the simulator's cycles over
+the clock it models, and not wall time) and `software` (1 where the CPU stands in for the device). Each
+repetition is one sample.
 
-The basis of a result is `measured` (wall time on the device), `modelled`, or `virtual`: wall time of
-our library in front of the virtual NPU, which says nothing of hardware.
+The basis of a result is `measured` (time on the device), `modelled`, or `virtual`: wall time where
+a program stands in for the device, the virtual NPU or Vulkan on the CPU, which says nothing of hardware.
 """
 import math
 import statistics
@@ -35,7 +36,7 @@ def results_of(run, source):
         key = "/".join(parts)
         result = results.setdefault(key, {
             "key": key, "group": parts[0], "device": parts[1], "type": parts[2], "shape": parts[3],
-            "basis": "modelled" if row.get("modelled") else "measured", "source": source, "seconds": [],
+            "basis": "modelled" if row.get("modelled") else "virtual" if row.get("software") else "measured", "source": source, "seconds": [],
             **{name: row[name] for name in COUNTERS if row.get(name)}})
         result["seconds"].append(row["real_time"] * UNITS[row["time_unit"]])
     return list(results.values())
