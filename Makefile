@@ -147,9 +147,10 @@ VULKAN := $(shell grep -ls VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME $(SYSROOT)/vulk
 ifdef VULKAN
 LIBRARIES         += gpu
 gpu.folders       := gpu
-BENCHES           += gpu gpu_matmul
+BENCHES           += gpu gpu_matmul handover
 bench/gpu.libs    := support gpu
 bench/gpu_matmul.libs := support gpu
+bench/handover.libs := gpu kernels flow image xdna
 # The suite is a check, of the plain build in every variant: most of what it runs is a driver's own compiler and code.
 GPU_SUITE         := gpu
 gpu.libs          := support gpu
@@ -212,8 +213,11 @@ $(ROOT_BUILD)/gen/isa/names.inc: kernels/isa/generate.py $(wildcard kernels/isa/
 
 # The shaders, compiled to SPIR-V, as C++.
 $(ROOT_BUILD)/gen/gpu/modules.inc: $(wildcard gpu/shaders/*) $(wildcard $(ROOT_BUILD)/sysroot/usr/bin/glslc)
-	$(call quiet,GLSL,$(@D))gpu/shaders/compile.py $(ROOT_BUILD)/sysroot $@
+	$(call quiet,GLSL,$(@D))gpu/shaders/compile.py $(ROOT_BUILD)/sysroot gpu/shaders/modules.tsv $@
 $(BUILD)/obj/gpu/modules.o: $(ROOT_BUILD)/gen/gpu/modules.inc
+$(ROOT_BUILD)/gen/bench/shaders.inc: $(wildcard bench/shaders/*) gpu/shaders/compile.py
+	$(call quiet,GLSL,$(@D))gpu/shaders/compile.py $(ROOT_BUILD)/sysroot bench/shaders/modules.tsv $@
+$(BUILD)/obj/bench/gpu.o: $(ROOT_BUILD)/gen/bench/shaders.inc
 
 # Programs of cores, assembled and compiled in: kernels/F/N.s is included as "kernels/F/N.inc"; what
 # programs share is in .asm files beside them.
@@ -324,7 +328,7 @@ endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
 # What the report runs.
-REPORT_BENCHES := $(filter xdna npu cpu gpu,$(BENCHES))
+REPORT_BENCHES := $(filter xdna npu cpu gpu handover,$(BENCHES))
 
 .PHONY: report-programs
 report-programs: $(REPORT_BENCHES:%=$(BUILD)/bench/%) $(ALL_PROGRAMS) $(ALL_GUESTS)

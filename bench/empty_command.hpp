@@ -16,10 +16,14 @@ namespace xdna::bench {
 class EmptyCommands {
   public:
     explicit EmptyCommands(const Device& device) : hwctx_(device, 1), code_(make_code(device)) {
+        const image::Bytes empty = pdi();
+        hwctx_.configure(std::as_bytes(std::span(empty)));
+    }
+
+    static image::Bytes pdi() {
         image::Cdo cdo;
         cdo.commands.push_back({image::cdo::EndMark{}, false});
-        const image::Bytes pdi = serialize(image::make_pdi(cdo));
-        hwctx_.configure(std::as_bytes(std::span(pdi)));
+        return serialize(image::make_pdi(cdo));
     }
 
     const HwContext& hwctx() const { return hwctx_; }

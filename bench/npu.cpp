@@ -10,11 +10,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "bench/energy.hpp"
 #include "kernels/attention/attention.hpp"
 #include "kernels/catalog.hpp"
 #include "tools/xdna-run/session.hpp"
@@ -38,6 +40,10 @@ struct Case {
 constexpr uint64_t kInt8Peak = 16 * 256;
 constexpr uint64_t kInt4Peak = 16 * 512;
 constexpr uint64_t kBf16Peak = 16 * 128;
+
+// Bytes a cycle between memory and the array at most: a word of each of a column's two channels in
+// and two out (AM020 chapter 2), in four columns.
+constexpr uint64_t kShimBytes = uint64_t{4} * 4 * 4;
 
 Case matmul(const char* name, const char* kernel, uint64_t m, uint64_t n, uint64_t k,
             uint64_t peak) {
@@ -123,7 +129,28 @@ Bytes device_form(const Argument& argument, const Bytes& values) {
 
 uint64_t commands_run = 0;
 
-void run(benchmark::State& state, const Case& test, uint64_t clock) {
+/// What the driver's query says the NPU draws, milliwatts (aie2_pci.c, aie2_get_sensors()).
+xdna::bench::EnergySensor power_of(const xdna::Device& device) {
+    const auto watts = [&device]() -> std::optional<double> {
+        for (const xdna_sensor& sensor : device.sensors()) {
+            if (sensor.type == XDNA_SENSOR_POWER && std::string_view(sensor.units) == "mW") {
+                return sensor.input * 1e-3;
+            }
+        }
+        return std::nullopt;
+    };
+    try {
+        if (watts()) {
+            return {"the driver's sensor query", watts};
+        }
+        return {"the driver's sensor query lists no power in mW"};
+    } catch (const xdna::Error& error) {
+        return {std::string("the driver's sensor query answered ") + std::strerror(error.code())};
+    }
+}
+
+void run(benchmark::State& state, const Case& test, uint64_t clock,
+         const xdna::bench::EnergySensor& energy) {
     const Kernel* kernel = xdna::kernels::find(test.kernel);
     if (kernel == nullptr) {
         throw std::runtime_error(std::string("no kernel ") + test.kernel);
@@ -143,9 +170,13 @@ void run(benchmark::State& state, const Case& test, uint64_t clock) {
     }
     session.run();  // the context's first command loads the PDI
     ++commands_run;
+    xdna::bench::EnergyMeter meter(energy);
     while (state.KeepRunning()) {
         state.SetIterationTime(session.run());
         ++commands_run;
+    }
+    if (const auto joules = meter.joules()) {
+        state.counters["joules"] = *joules / static_cast<double>(state.iterations());
     }
     const auto expected = kernel->reference(test.shape, inputs);
     auto output = expected.begin();
@@ -164,6 +195,7 @@ void run(benchmark::State& state, const Case& test, uint64_t clock) {
     if (test.macs != 0) {
         state.counters["macs"] = static_cast<double>(test.macs);
         state.counters["peak"] = static_cast<double>(test.peak * clock);
+        state.counters["peak_bytes"] = static_cast<double>(kShimBytes * clock);
     }
 }
 
@@ -178,10 +210,14 @@ int main(int argc, char** argv) {
         const xdna::Device device;
         const uint64_t clock = uint64_t{device.clocks().h.mhz} * 1'000'000;
         benchmark::AddCustomContext("xdna_array_clock_Hz", std::to_string(clock));
+        const auto energy = power_of(device);
+        benchmark::AddCustomContext(energy ? "xdna_NPU energy" : "absent_NPU energy", energy.name);
         for (const Case& test : kCases) {
             if (xdna::kernels::find(test.kernel) != nullptr) {
-                benchmark::RegisterBenchmark(
-                    test.name, [&test, clock](benchmark::State& state) { run(state, test, clock); })
+                benchmark::RegisterBenchmark(test.name,
+                                             [&test, clock, &energy](benchmark::State& state) {
+                                                 run(state, test, clock, energy);
+                                             })
                     ->UseManualTime()
                     ->Unit(benchmark::kMicrosecond);
             }

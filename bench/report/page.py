@@ -3,7 +3,7 @@ import json
 from html import escape
 
 import svg
-from records import DEVICES, bandwidth, median, noise, rate, size, utilisation
+from records import DEVICES, bandwidth, joules, median, noise, rate, roofs, size, utilisation
 
 STYLE = """
 :root { --ink:#1c2024; --soft:#60666d; --rule:#d9dde1; --paper:#fff; --panel:#f6f7f8; --npu:#c2410c; --gpu:#15803d; --cpu:#1d4ed8 }
@@ -27,7 +27,7 @@ rect.modelled { fill-opacity:.25; stroke-dasharray:3 2 }
 .table { overflow-x:auto } table { border-collapse:collapse; font-size:13px; width:100% }
 th, td { text-align:left; padding:4px 10px 4px 0; border-bottom:1px solid var(--rule); white-space:nowrap }
 td.n, th.n { text-align:right; font-variant-numeric:tabular-nums } .modelled-text { font-style:italic }
-a { color:inherit }
+a { color:inherit } .failed { color:#b91c1c } pre { overflow-x:auto; font-size:13px } li code { font-size:12px; white-space:nowrap }
 """
 
 NAMES = {"npu": "NPU", "gpu": "GPU", "cpu": "CPU"}
@@ -54,10 +54,10 @@ def bars_of(results, value, label, unit, limit=None):
 
 def roofline_of(report):
     results = [r for r in report["results"] if "macs" in r and "bytes" in r]
-    roofs = [(device, f"{NAMES[device]} {roof['name']}", roof["ops"], roof["bytes"])
-             for device in DEVICES for roof in report["devices"].get(device, {}).get("roofs", [])]
+    lines = [(device, f"{NAMES[device]} {what}: {svg.engineering(ops, 'op/s')}, {svg.engineering(limit, 'B/s')}", ops, limit)
+             for device, what, ops, limit in roofs(report["results"])]
     points = [(2 * r["macs"] / r["bytes"], rate(r), r) for r in results]
-    return svg.roofline(roofs, points, "Roofline") if points else None
+    return svg.roofline(lines, points, "Roofline") if points else None
 
 
 def group(report, *names):
@@ -66,23 +66,26 @@ def group(report, *names):
 
 # Title, what it says, drawing; a chart without results is left out and said to be.
 CHARTS = (
+    ("Set-up", "opening the device; making, configuring a context",
+     lambda r: bars_of(group(r, "setup"), median, "Set-up", "s")),
     ("Latency of a command", "submit and wait, by how it is submitted",
      lambda r: bars_of(group(r, "submit"), median, "Latency of a command", "s")),
-    ("BOs", "create, map and destroy, by size",
+    ("BOs", "create, map and destroy; export as a dma-buf; by size",
      lambda r: lines_of(group(r, "bo"), median, "BO time by size", "size", "time", "B", "s")),
     ("Copy and sync", "bandwidth by size",
      lambda r: lines_of(group(r, "copy", "sync"), bandwidth, "Bandwidth by size", "size", "bandwidth", "B", "B/s")),
-    ("Hand-over", "NPU to GPU, with and without a copy",
+    ("Hand-over", "from the NPU's BO to the end of a GPU product of its bytes; there: nothing to hand over",
      lambda r: lines_of(group(r, "handover"), median, "Hand-over time by size", "size", "time", "B", "s")),
     ("Matrix multiplication", "throughput by M x N x K",
      lambda r: lines_of(group(r, "matmul"), rate, "Matmul throughput by shape", "M x N x K", "operations a second", "", "op/s")),
     ("Attention", "time by sequence length x head size x heads",
      lambda r: lines_of(group(r, "attention"), median, "Attention time by shape", "S x d x heads", "time", "", "s")),
-    ("Roofline", "dashed: what the device could do at most", roofline_of),
+    ("Roofline", "dashed: the most a device could do; NPU: its data sheet at the clock it reports; CPU, GPU: what small f32 kernels "
+     "reached here (int8 and matrix units: unknown)", roofline_of),
     ("Utilisation", "share of the device's peak, whole command",
      lambda r: bars_of(r["results"], utilisation, "Utilisation", "%", 1.0)),
-    ("Energy", "joules an operation",
-     lambda r: bars_of(r["results"], lambda x: x.get("joules"), "Energy", "J")),
+    ("Energy", "joules an operation, idle power included",
+     lambda r: bars_of(r["results"], joules, "Energy", "J")),
 )
 
 
@@ -118,6 +121,20 @@ def token_section(tokens):
             + table(("way", "prompt #", "decode #", "rests on"), rows))
 
 
+def failed_section(failed):
+    return "".join(f"<h2 class=\"failed\">Failed: {escape(name)}</h2><p><code>{escape(command)}</code></p><pre>{escape(said)}</pre>"
+                   for name, command, said in failed)
+
+
+def absent_section(absent):
+    """What has no figure, by reason."""
+    reasons = {}
+    for name, why in absent:
+        reasons.setdefault(why, []).append(name.removesuffix("/manual_time").removesuffix("/real_time"))
+    items = "".join(f"<li>{escape(why)}: {', '.join(f'<code>{escape(name)}</code>' for name in names)}</li>" for why, names in reasons.items())
+    return f"<h2>Not measured</h2><ul>{items}</ul>" if items else ""
+
+
 def compare_section(changes, old):
     if changes is None:
         return ""
@@ -136,7 +153,6 @@ def render(report, changes=None, old=None):
         else:
             missing.append(title)
     facts = [(escape(name), escape(str(value))) for name, value in report["machine"].items()]
-    absent = [f"{escape(name)}: {escape(why)}" for name, why in report.get("absent", [])]
     raw = json.dumps(report, indent=1).replace("</", "<\\/")
     legend = "".join(f'<span class="key" style="color:var(--{d})"></span>{NAMES[d]}' for d in DEVICES)
     bases = sorted({r["basis"] for r in report["results"]})
@@ -148,11 +164,12 @@ def render(report, changes=None, old=None):
             "<link rel=\"icon\" href=\"data:,\">"
             f"<style>{STYLE}</style></head><body><h1>NPU against GPU against CPU</h1>"
             f"<p>{escape(report['date'])}, <code>{escape(report['command'])}</code>. {' '.join(said[b] for b in bases)}</p><p>{legend}</p>"
-            f"<div class=\"charts\">{''.join(figures)}</div>"
+            + failed_section(report["failed"])
+            + f"<div class=\"charts\">{''.join(figures)}</div>"
             + (f"<p>Without results here: {escape(', '.join(missing))}.</p>" if missing else "")
             + token_section(report.get("tokens")) + compare_section(changes, old)
             + "<h2>Machine</h2>" + table(("what", "here"), facts)
-            + ("<h2>Not measured</h2><ul>" + "".join(f"<li>{a}</li>" for a in absent) + "</ul>" if absent else "")
+            + absent_section(report["absent"])
             + "<h2>Results</h2>" + table(("result", "basis", "median #", "± #", "rate #", "of peak #", "bandwidth #", "made by"), result_rows(report))
             + "<p><a id=\"raw\" download=\"report.json\" href=\"#\">report.json</a>, as this page holds it.</p>"
             f"<script type=\"application/json\" id=\"report\">{raw}</script>"

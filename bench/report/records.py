@@ -2,10 +2,10 @@
 
 A benchmark that belongs in the report is named GROUP/DEVICE/TYPE/SHAPE, for example
 matmul/npu/int8/1024x1024x1024 or copy/npu/to_device/65536, where DEVICE is npu, gpu or cpu. Counters say
-what was done in one iteration: `macs` (multiply-accumulates), `bytes`, `peak` (macs a second that the
-device could do at most), `joules`, `modelled` (1 where the time is the simulator's cycles over
+what was done in one iteration: `macs` (multiply-accumulates), `bytes`, `joules`, `peak` and `peak_bytes` (macs
+and bytes a second that the device could do at most), `modelled` (1 where the time is the simulator's cycles over
 the clock it models, and not wall time) and `software` (1 where the CPU stands in for the device). Each
-repetition is one sample.
+repetition is one sample. The group `roof` is what a device does at most, as small kernels measure it.
 
 The basis of a result is `measured` (time on the device), `modelled`, or `virtual`: wall time where
 a program stands in for the device, the virtual NPU or Vulkan on the CPU, which says nothing of hardware.
@@ -13,18 +13,24 @@ a program stands in for the device, the virtual NPU or Vulkan on the CPU, which 
 import math
 import statistics
 
-SCHEMA = 1
+SCHEMA = 2
 DEVICES = ("npu", "gpu", "cpu")
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-COUNTERS = ("macs", "bytes", "peak", "joules")
+COUNTERS = ("macs", "bytes", "peak", "peak_bytes")
 
 
 class BadInput(Exception):
     """A file that is not what it should be; the text names it."""
 
 
-def results_of(run, source):
-    """Results of one Google Benchmark JSON document; `source` is the command that made it."""
+def basis_of(row, virtual):
+    if row.get("modelled"):
+        return "modelled"
+    return "virtual" if virtual or row.get("software") else "measured"
+
+
+def results_of(run, source, virtual=False):
+    """Results of one Google Benchmark JSON document; `source` is the command that made it, behind the virtual NPU or not."""
     results = {}
     for row in run.get("benchmarks", []):
         if row.get("run_type") != "iteration" or row.get("error_occurred"):
@@ -36,10 +42,23 @@ def results_of(run, source):
         key = "/".join(parts)
         result = results.setdefault(key, {
             "key": key, "group": parts[0], "device": parts[1], "type": parts[2], "shape": parts[3],
-            "basis": "modelled" if row.get("modelled") else "virtual" if row.get("software") else "measured", "source": source, "seconds": [],
+            "basis": basis_of(row, virtual), "source": source, "seconds": [],
             **{name: row[name] for name in COUNTERS if row.get(name)}})
         result["seconds"].append(row["real_time"] * UNITS[row["time_unit"]])
+        if row.get("joules"):
+            result.setdefault("joules", []).append(row["joules"])
     return list(results.values())
+
+
+def merge(results, more):
+    """Adds the samples of another run of a program to `results`, by key."""
+    for result in more:
+        if result["key"] in results:
+            for samples in ("seconds", "joules"):
+                if samples in result:
+                    results[result["key"]].setdefault(samples, []).extend(result[samples])
+        else:
+            results[result["key"]] = result
 
 
 def use_modelled_times(run, stats):
@@ -75,8 +94,13 @@ def median(result):
 
 
 def noise(result):
-    """Half the spread of the samples, relative to their median; 0 where one was taken."""
-    return (max(result["seconds"]) - min(result["seconds"])) / 2 / median(result)
+    """The spread of the samples, relative to their median; 0 where one was taken."""
+    return (max(result["seconds"]) - min(result["seconds"])) / median(result)
+
+
+def joules(result):
+    """An operation's; None where no sensor told."""
+    return statistics.median(result["joules"]) if "joules" in result else None
 
 
 def rate(result):
@@ -92,6 +116,23 @@ def utilisation(result):
 def bandwidth(result):
     """Bytes a second; None where none were counted."""
     return result["bytes"] / median(result) if "bytes" in result else None
+
+
+def roofs(results):
+    """(device, what, operations a second, bytes a second) of each roof that these results know.
+
+    The NPU's are counters of its results; the others' are what their small kernels reached.
+    """
+    found = {}
+    for result in results:
+        if {"peak", "peak_bytes"} <= result.keys():
+            found[result["device"], result["type"]] = (2 * result["peak"], result["peak_bytes"])
+    roof = {(r["device"], r["shape"]): r for r in results if r["group"] == "roof"}
+    for device in DEVICES:
+        if {(device, "multiply_adds"), (device, "read")} <= roof.keys():
+            lanes = roof[device, "multiply_adds"]
+            found[device, lanes["type"]] = (rate(lanes), bandwidth(roof[device, "read"]))
+    return [(device, what, *limits) for (device, what), limits in found.items()]
 
 
 def size(result):

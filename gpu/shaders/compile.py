@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compiles the modules of modules.tsv to SPIR-V, as C++ that gpu/modules.cpp includes.
+"""Compiles the modules of a table to SPIR-V, as C++ to be included.
 
-  gpu/shaders/compile.py SYSROOT OUTPUT
+  gpu/shaders/compile.py SYSROOT TABLE OUTPUT     sources are beside TABLE
 
 Uses the newer glslc that scripts/setup unpacked into SYSROOT, else the one on PATH. A module whose
 extensions that one does not know is left out, and said to be: the library then does without it.
@@ -12,8 +12,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def find_glslc(sysroot):
@@ -28,11 +26,11 @@ def find_glslc(sysroot):
     sys.exit("gpu/shaders: no glslc here: run make setup")
 
 
-def compile_module(glslc, row):
+def compile_module(glslc, folder, row):
     """(name, words as text or None, what is missing)"""
     name, target, source, *defines = row
     result = subprocess.run(glslc + ["--target-env=" + target, "-O", "-mfmt=num", "-o", "-"]
-                            + ["-D" + define for define in defines] + [str(HERE / source)],
+                            + ["-D" + define for define in defines] + [str(folder / source)],
                             capture_output=True, text=True)
     if result.returncode == 0:
         return name, result.stdout, None
@@ -43,11 +41,11 @@ def compile_module(glslc, row):
 
 
 def main():
-    sysroot, output = map(pathlib.Path, sys.argv[1:3])
-    rows = [line.split() for line in (HERE / "modules.tsv").read_text().splitlines() if not line.startswith("#")]
+    sysroot, table, output = map(pathlib.Path, sys.argv[1:4])
+    rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
     glslc = find_glslc(sysroot)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        modules = list(pool.map(lambda row: compile_module(glslc, row), rows))
+        modules = list(pool.map(lambda row: compile_module(glslc, table.parent, row), rows))
     for name, words, missing in modules:
         if words is None:
             print(f"gpu/shaders: {name} is left out: {' '.join(glslc)} does not know {missing}", file=sys.stderr)

@@ -45,6 +45,7 @@ class Session {
     }
 
     std::span<uint8_t> buffer(size_t argument) { return buffers_[argument].span<uint8_t>(); }
+    Bo& bo(size_t argument) { return buffers_[argument]; }
 
     /// Seconds from submission to completion.
     double run() {
