@@ -16,7 +16,7 @@ ROOT_BUILD ?= build
 SYSROOT    := $(ROOT_BUILD)/sysroot/usr/include
 CXX        := $(if $(filter default,$(origin CXX)),g++,$(CXX))
 AR         := $(if $(filter default,$(origin AR)),ar,$(AR))
-OPTIMIZE   ?= -O2 -g
+OPTIMIZE   ?= -O2 -g1
 ifdef FUZZ
 BUILD    := $(ROOT_BUILD)/fuzz
 CXX      := clang++
@@ -87,7 +87,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # --- test suites: folder under tests/, libraries in link order ----------------------------------
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
-SUITES := unit/xdna unit/image unit/isa unit/as unit/flow unit/attention unit/array unit/core unit/driver unit/door unit/pci unit/probe \
+SUITES := unit/attention unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/core unit/driver unit/door unit/pci unit/probe \
           unit/kernels \
           door conformance kernels silicon
 unit/xdna.libs   := xdna support
@@ -246,6 +246,7 @@ $(call objects,$(call sources,$(kernels.folders))): | $(CORE_PROGRAMS)
 # arguments are parsed once.
 ifdef SANITIZE
 $(foreach d,emu/array emu/core kernels/isa kernels/attention kernels/matmul,$(eval $(BUILD)/obj/$(d)/%.o: EFFORT := -O1))
+$(BUILD)/obj/kernels/as/pipeline.o $(BUILD)/obj/kernels/as/hazard.o: EFFORT := -O1
 # UBSan is for what is tested: in a test's own checks it is a quarter of their compile time.
 $(BUILD)/obj/tests/%.o: EFFORT := -fno-sanitize=undefined
 else
@@ -345,7 +346,7 @@ suites: all $(ALL_SUITES) $(if $(SANITIZE),,$(GPU_SUITE:%=$(BUILD)/tests/%))
 
 .PHONY: check
 check: suites $(if $(SANITIZE),,report-programs) ## the fast tests, without a virtual machine
-	$(Q)tests/run $(run_suites) $(run_checks)
+	$(Q)tests/run --jobs 2 $(run_suites) $(run_checks)
 
 lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)') \
            $(foreach s,$(filter $(1),$(LAB_DOORS)),'lab-$(s)-as-on-the-door=$(LAB) compare $(s)')
