@@ -27,21 +27,23 @@ Result run(const Kernel& kernel, const Shape& shape) {
     const Problem p = attention_problem(kernel, shape);
     std::mt19937 random(1);
     std::normal_distribution<float> normal(0, 30);
-    const auto draw = [&](size_t count) {
+    const auto draw = [&](size_t count, uint32_t bits) {
         std::vector<int8_t> out(count);
         for (int8_t& each : out) {
-            each = static_cast<int8_t>(std::clamp(normal(random), -127.F, 127.F));
+            const float value = std::clamp(normal(random), -127.F, 127.F);
+            each = static_cast<int8_t>(bits == 8 ? value : value / 16);
         }
         return out;
     };
     const size_t rows = size_t{p.heads} * p.length;
-    const double scale = 1 / (30.0 * 30.0 * std::sqrt(p.head_size));
-    const std::vector<QueryHeader> headers(rows, attention::score_scale(p.head_size, scale, scale));
+    const double scale = (p.widths.k == 8 ? 1 : 16) / (30.0 * 30.0 * std::sqrt(p.head_size));
+    const std::vector<QueryHeader> headers(
+        rows, attention::score_scale(p.head_size, p.widths, scale, scale));
     const size_t keys = size_t{p.kv_heads} * p.length * p.head_size;
-    const auto k = draw(keys);
-    const auto v = draw(keys);
+    const auto k = draw(keys, p.widths.k);
+    const auto v = draw(keys, p.widths.v);
     const std::vector<test::Bytes> in = {
-        attention::pack_queries(p, draw(rows * p.head_size), headers),
+        attention::pack_queries(p, draw(rows * p.head_size, 8), headers),
         attention::pack_keys(p, k, v)};
     test::Npu npu(kernel.design());
     const auto start = std::chrono::steady_clock::now();

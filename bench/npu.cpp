@@ -102,7 +102,7 @@ std::vector<Bytes> attention_inputs(const Kernel& kernel, const Shape& shape) {
     const double scale = 1 / (30.0 * 30.0 * std::sqrt(problem.head_size));
     const std::vector<attention::QueryHeader> headers(
         size_t{problem.heads} * problem.length,
-        attention::score_scale(problem.head_size, scale, scale));
+        attention::score_scale(problem.head_size, problem.widths, scale, scale));
     const auto q = values(problem.heads);
     const auto k = values(problem.kv_heads);
     const auto v = values(problem.kv_heads);

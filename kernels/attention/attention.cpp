@@ -38,6 +38,24 @@ namespace int8_d64 {
 namespace int8_d128 {
 #include "kernels/attention/int8_d128.inc"
 }
+namespace int4_int8_d32 {
+#include "kernels/attention/int4_int8_d32.inc"
+}
+namespace int4_int8_d64 {
+#include "kernels/attention/int4_int8_d64.inc"
+}
+namespace int4_int8_d128 {
+#include "kernels/attention/int4_int8_d128.inc"
+}
+namespace int4_d32 {
+#include "kernels/attention/int4_d32.inc"
+}
+namespace int4_d64 {
+#include "kernels/attention/int4_d64.inc"
+}
+namespace int4_d128 {
+#include "kernels/attention/int4_d128.inc"
+}
 
 constexpr Direction kIn = Direction::kS2mm;
 constexpr Direction kOut = Direction::kMm2s;
@@ -86,11 +104,27 @@ constexpr int own(uint32_t lock) {
     return static_cast<int>(lock) - 48;
 }
 
-const Program& program_of(uint32_t head_size) {
-    static const Program programs[] = {XDNA_PROGRAM(int8_d32), XDNA_PROGRAM(int8_d64),
-                                       XDNA_PROGRAM(int8_d128)};
-    return programs[head_size == 32 ? 0 : head_size == 64 ? 1 : 2];
-}
+// What K and V are, and the programs for head sizes 32, 64 and 128.
+struct Types {
+    const char* name;
+    const char* summary;
+    attention::Widths widths;
+    Program programs[3];
+};
+constexpr Types kTypes[] = {
+    {"int8",
+     "int8",
+     {8, 8},
+     {XDNA_PROGRAM(int8_d32), XDNA_PROGRAM(int8_d64), XDNA_PROGRAM(int8_d128)}},
+    {"int4_int8",
+     "int8 with int4 keys",
+     {4, 8},
+     {XDNA_PROGRAM(int4_int8_d32), XDNA_PROGRAM(int4_int8_d64), XDNA_PROGRAM(int4_int8_d128)}},
+    {"int4",
+     "int8 with int4 keys and values",
+     {4, 4},
+     {XDNA_PROGRAM(int4_d32), XDNA_PROGRAM(int4_d64), XDNA_PROGRAM(int4_d128)}},
+};
 
 Tile shim(int column) {
     return {column, 0};
@@ -110,12 +144,14 @@ struct Work {
 
 class Attention final : public Kernel {
   public:
-    Attention(uint32_t length, uint32_t head_size)
-        : length_(length),
+    Attention(const Types& types, uint32_t length, uint32_t head_size)
+        : types_(types),
+          length_(length),
           head_size_(head_size),
-          name_("attention_" + std::to_string(length) + "_int8_d" + std::to_string(head_size)),
-          summary_("softmax(Q K^T) V, int8, head size " + std::to_string(head_size) + ", up to " +
-                   std::to_string(length) + " tokens") {}
+          name_("attention_" + std::to_string(length) + "_" + types.name + "_d" +
+                std::to_string(head_size)),
+          summary_(std::string("softmax(Q K^T) V, ") + types.summary + ", head size " +
+                   std::to_string(head_size) + ", up to " + std::to_string(length) + " tokens") {}
 
     std::string_view name() const override { return name_; }
     std::string_view summary() const override { return summary_; }
@@ -143,6 +179,7 @@ class Attention final : public Kernel {
         problem.kv_heads = check("kv heads", shape.kv_heads, shape.heads);
         problem.length = check("length", shape.length, length_);
         problem.causal = shape.causal;
+        problem.widths = types_.widths;
         if (problem.heads % problem.kv_heads) {
             throw std::invalid_argument("heads: " + std::to_string(problem.heads) +
                                         " is no multiple of " + std::to_string(problem.kv_heads) +
@@ -198,9 +235,12 @@ class Attention final : public Kernel {
 
   private:
     void set_up(Design& design, int column) const {
-        const Program& program = program_of(head_size_);
-        const uint32_t row_words = head_size_ / 4;
-        const uint32_t page_words = attention::key_block(head_size_) * row_words;
+        const Program& program = types_.programs[head_size_ == 32 ? 0 : head_size_ == 64 ? 1 : 2];
+        Problem problem;
+        problem.head_size = head_size_;
+        problem.widths = types_.widths;
+        const auto k_words = static_cast<uint32_t>(problem.block_k_bytes() / 4);
+        const auto v_words = static_cast<uint32_t>(problem.block_v_bytes() / 4);
         const uint32_t query_words = (sizeof(attention::QueryHeader) + head_size_) / 4;
         const uint32_t columns = head_size_ / 8;
         uint32_t at = 0;
@@ -218,12 +258,24 @@ class Attention final : public Kernel {
             return Buffers{{address - flow::kCoreOwnMemory}, words, free, full};
         };
 
-        // Keys and values: 8 bytes of each of 16 rows beside each other.
-        const Buffers pages = take(kPages, 2 * page_words);
+        // Keys and values: 8 elements of each of 16 rows beside each other; int4 keys, which have
+        // columns: 16 columns of 8 keys, and those of the next 8.
+        const auto rows = [&](uint32_t bits) {
+            const uint32_t words = bits / 4;
+            return std::vector<Dimension>{
+                {1, words}, {words * columns, 16}, {words, columns}, {words * columns * 16, 0}};
+        };
+        Buffers keys = take(kPages, k_words);
+        keys.order =
+            types_.widths.k == 8
+                ? rows(8)
+                : std::vector<Dimension>{
+                      {1, 16}, {head_size_, 2}, {16, head_size_ / 16}, {2 * head_size_, 0}};
+        Buffers values = take(kPages, v_words);
+        values.order = rows(types_.widths.v);
         design.stream({shim(column), kOut, 0}, {{memory(column), kIn, kKv}});
-        design.loop({memory(column), kIn, kKv}, {pages});
-        design.loop({memory(column), kOut, kKv}, {pages},
-                    {{1, 2}, {row_words, 16}, {2, columns}, {16 * row_words, 0}});
+        design.loop({memory(column), kIn, kKv}, {keys, values});
+        design.loop({memory(column), kOut, kKv}, {keys, values});
         std::vector<Endpoint> cores;
         std::vector<Buffers> queries;
         std::vector<Buffers> results;
@@ -232,8 +284,8 @@ class Attention final : public Kernel {
             design.core(tile, program.code);
             cores.push_back({tile, kIn, kCoreKv});
             design.loop(cores.back(),
-                        {in_core(program.k, page_words, program.k_free, program.k_full),
-                         in_core(program.v, page_words, program.v_free, program.v_full)});
+                        {in_core(program.k, k_words, program.k_free, program.k_full),
+                         in_core(program.v, v_words, program.v_free, program.v_full)});
 
             // Queries: 8 bytes of each of 8 rows beside each other, headers first.
             const uint32_t words = kCoreQueries * query_words;
@@ -307,7 +359,7 @@ class Attention final : public Kernel {
         const uint32_t count = kv_bds(p);
         const int first =
             static_cast<int>((static_cast<uint32_t>(set) * wave_heads(p) + which) * count);
-        const uint64_t page = uint64_t{2} * attention::key_block(p.head_size) * p.head_size;
+        const uint64_t page = p.block_k_bytes() + p.block_v_bytes();
         for (uint32_t block = 0; block < count; ++block) {
             flow::Bd kv;
             kv.address = head / (p.heads / p.kv_heads) * p.head_kv_bytes();
@@ -328,6 +380,7 @@ class Attention final : public Kernel {
         }
     }
 
+    const Types& types_;
     uint32_t length_;
     uint32_t head_size_;
     std::string name_;
@@ -339,9 +392,11 @@ class Attention final : public Kernel {
 std::span<const Kernel* const> attention_kernels() {
     static const auto kernels = [] {
         std::vector<Attention> all;
-        for (const uint32_t length : {256U, 512U, 1024U, 2048U}) {
-            for (const uint32_t head_size : {32U, 64U, 128U}) {
-                all.emplace_back(length, head_size);
+        for (const Types& types : kTypes) {
+            for (const uint32_t length : {256U, 512U, 1024U, 2048U}) {
+                for (const uint32_t head_size : {32U, 64U, 128U}) {
+                    all.emplace_back(types, length, head_size);
+                }
             }
         }
         return all;

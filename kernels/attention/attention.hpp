@@ -1,4 +1,5 @@
-// attention_{256,512,1024,2048}_int8_d{32,64,128}: softmax(Q K^T) V on 16 cores.
+// attention_{256,512,1024,2048}_{int8,int4_int8,int4}_d{32,64,128}: softmax(Q K^T) V on 16 cores;
+// the types of K and V. Q is int8.
 // docs/kernels/attention.md has the arithmetic, layout.hpp the buffers.
 #pragma once
 
@@ -9,7 +10,7 @@
 
 namespace xdna::kernels {
 
-/// By length, then head size.
+/// By types, then length, then head size.
 std::span<const Kernel* const> attention_kernels();
 
 /// The problem that a kernel of these makes of a shape. Throws std::invalid_argument naming the

@@ -31,13 +31,25 @@
 // r3 key blocks, r4 first group that sees the block. Loops name the rest.
 
 .equ GROUPS, 8
-.equ KV_BYTES, kBlock * kHeadSize
+.equ K_BYTES, kBlock * kHeadSize * kKeyBits / 8
+.equ V_BYTES, kBlock * kHeadSize * kValueBits / 8
 .equ Q_GROUP, (1 + kHeadSize / 8) * 64
 .equ Y_GROUP, kBlock * 16
 .equ TILE_COLUMN, 64 * 8 * 4        // bytes of 8 columns of O
 .equ UNITS, kBlock / 32                 // of 32 keys
+.if kHeadSize == 128
+.equ SCORE_SHIFT, 6 - (8 - kKeyBits)
+.else
+.equ SCORE_SHIFT, kHeadSize / 32 + 3 - (8 - kKeyBits)
+.endif
+.if kValueBits == 4
+.equ P_STEP, 160                    // from the last of some probabilities to the next
+.else
+.equ P_STEP, 96
+.endif
 
 .insert_nops
+.include "query_rows.asm"
 
 // Columns of 8, by the accumulator half that holds one at a time: bml0 is 1, ... bmh7 is 16.
 .set column, 0
@@ -51,8 +63,20 @@
 .endr
 
 .equ kK, 0x70000
-.equ kV, kK + KV_BYTES
+.equ kV, kK + K_BYTES
 .equ kQ, 0x74000
+.if kKeyBits == 4
+.equ MAXIMUM, 0x76200
+.equ VISIBLE, 0x76400
+.equ BIAS, 0x76600
+.equ MULTIPLIER, 0x76A00
+.equ SUM, 0x76E00
+.equ SUM_STEP, 16
+.equ MOVED, 0x77200
+.equ MOVERS, 0x77300
+.equ KEYS, 0x77340
+.equ PARTIAL, 0x77380
+.else
 .equ BIAS, 0x76200                  // [8 groups][32] maximum - 16127, for the exponent
 .equ MAXIMUM, 0x76400               // [8 groups][32]
 .equ VISIBLE, 0x76600               // [8 groups][32]
@@ -60,8 +84,16 @@
 .equ MOVED, 0x76900                 // [8 groups][16] how far the maximum moved, first 8
 .equ MOVERS, 0x76A00                // [8 groups] lanes whose maximum moved, int32
 .equ KEYS, 0x76A40                  // [32] lane / 8
+.equ SUM_STEP, 4
+.endif
 .equ kO, 0x78000
-.if kHeadSize == 128
+.if kHeadSize == 128 && kKeyBits == 4
+.equ Y, 0x73000
+.equ Y_BANK, 0
+.elseif kKeyBits == 4
+.equ Y, 0x7C000
+.equ Y_BANK, 3
+.elseif kHeadSize == 128
 .equ PARTIAL, 0x76B00               // [8 groups][UNITS][32] maxima of 32 keys
 .equ Y, 0x77000
 .equ Y_BANK, 1
@@ -125,12 +157,15 @@
 _start:
     mova r8, #-1
     mova r9, #1
-    movxm r10, #0x308               // int8 x int8, 4x8x8
+    movxm r10, #0x308               // int8 x int8, 4x8x8; with int4 keys see query_rows.asm
     movxm r11, #0x338               // int16, lane by lane
     movxm r12, #0x208               // 4x8x8, Y unsigned: ones by probabilities
     movxm r13, #0x108               // 4x8x8, X unsigned: probabilities by V
     mova r14, #2                    // T16_32x2_lo: low halves of 32-bit lanes
     mova r15, #35                   // T8_8x8
+    .if kKeyBits == 4
+    row_modes
+    .endif
     mova r0, #9
     mov crRnd, r0                   // halves up
     mov crSat, r9
@@ -138,6 +173,9 @@ _start:
     mov crVaddSign, r0              // .d16 is unsigned
     mova r0, #16
     mov s2, r0
+    .if kKeyBits == 4
+    row_keys
+    .else
     pointer p0, KEYS
     mova r0, #0
     movxm m0, #16
@@ -146,6 +184,7 @@ _start:
     vst.128 wl0, [p0], m0
     add r0, r0, #1
     .endr
+    .endif
 
 query_block:
     acquire kLockQFull
@@ -158,14 +197,15 @@ query_block:
     and r0, r0, r3
     mov s1, r0
     lshl r3, r3, r1
-    mova r0, #kHeadSize / 32 + 3
-    .if kHeadSize == 128
-    mova r0, #6
-    .endif
+    mova r0, #SCORE_SHIFT
     mov s0, r0
 
 // Headers: 8 x {multiplier, visible, shift, blocks} to a pattern of multipliers, in place, and one
 // of visible.
+    .if kKeyBits == 4
+    row_headers
+    row_queries
+    .else
     pointer p1, kQ
     pointer p2, VISIBLE
     movxm m1, #16
@@ -202,6 +242,7 @@ query_block:
     vst wl1, [p1], #32
     vst.2d wh1, [p1], d1
     .endpipeline
+    .endif
 
     movxm r0, #LOWEST
     vbcst.16 x0, r0
@@ -212,7 +253,7 @@ query_block:
     .rept 16
     vst wl0, [p0], #32
     .endr
-    .rept 8
+    .rept 2 * SUM_STEP
     vst wl1, [p1], #32
     .endr
 
@@ -246,7 +287,7 @@ scores:
     pointer p0, kK
     movxm r0, #Q_GROUP
     mul r0, r0, r4
-    movxm r1, #kQ + 512
+    movxm r1, #kQ + 512 + (8 - kKeyBits) * 16
     add r0, r0, r1
     mov p1, r0
     movxm r0, #Y_GROUP
@@ -259,10 +300,13 @@ scores:
     movxm r1, #PARTIAL
     add r0, r0, r1
     mov p3, r0
-    dimension 0, 32, UNITS, 32 - KV_BYTES
-    dimension 1, 0, UNITS, Q_GROUP
     mova r5, #GROUPS
     sub r5, r5, r4                  // groups that see the block
+    .if kKeyBits == 4
+    row_scores
+    .else
+    dimension 0, 32, UNITS, 32 - K_BYTES
+    dimension 1, 0, UNITS, Q_GROUP
     mova r0, #UNITS
     mul r0, r0, r5
 
@@ -331,6 +375,7 @@ scores:
     vst wl9, [p3], #32
     vst wh9, [p3], #32
     .endpipeline
+    .endif
     release kLockKFree
 
 // The last key block does not need Q any more.
@@ -361,7 +406,7 @@ queries_stay:
     vlda wh9, [p5, #32]
     movxm r0, #-32768
     vbcst.16 x11, r0
-    mova r0, #4
+    mova r0, #32 / kKeyBits
     vbcst.16 x10, r0
     mova r1, #0                     // unit
 mask_unit:
@@ -392,6 +437,9 @@ mask_unit:
     movxm m0, #Y_GROUP - 512 + 32
     movxm m1, #UNITS * 64 - 32
     mov r0, r5
+    .if kKeyBits == 4
+    row_mask_loop
+    .else
     .macro mask x, xl, xh, mod
     vlda \xl, [p0], #32
     vlda \xh, [p0], \mod
@@ -421,6 +469,7 @@ mask_unit:
     vst wl7, [p3], #32
     vst wh7, [p3], m1
     .endpipeline
+    .endif
     movxm r0, #32
     add r6, r6, r0
     add r1, r1, #1
@@ -442,6 +491,9 @@ maxima:
     add r1, r0, r1
     mov p1, r1
     mov p2, r1
+    .if kKeyBits == 4
+    add r0, r0, r0
+    .endif
     movxm r1, #BIAS
     add r1, r0, r1
     mov p3, r1
@@ -479,10 +531,14 @@ maxima:
     vlda wh1, [p0], #32
     vmax_lt.s16 x0, r16, x0, x1
     .endr
+    .if kKeyBits == 4
+    row_maximum
+    .else
     vshift x2, x0, x0, r20
     vmax_lt.s16 x0, r16, x0, x2
     vshift x2, x0, x0, r21
     vmax_lt.s16 x0, r16, x0, x2
+    .endif
     vband x0, x0, x10
     vlda wl3, [p1], #32
     vlda wh3, [p1], #32
@@ -490,8 +546,16 @@ maxima:
     vst wl4, [p2], #32
     vst wh4, [p2], #32
     vsub.16 x5, x4, x9
+    .if kKeyBits == 4
+    row_pattern x5, x8, x7
+    vst wl8, [p3], #32
+    vst wh8, [p3], #32
+    vst wl7, [p3], #32
+    vst wh7, [p3], #32
+    .else
     vst wl5, [p3], #32
     vst wh5, [p3], #32
+    .endif
     vsub.16 x6, x4, x3
     vmin_ge.d16 x6, r17, x6, x11
     vst wl6, [p4], #32
@@ -538,7 +602,7 @@ rescale_row:
     mova r20, #8
     mul r20, r20, r1
     add r20, r20, r22               // row
-    mova r0, #4
+    mova r0, #SUM_STEP
     mul r0, r0, r20
     movxm r22, #SUM
     add r0, r0, r22
@@ -580,10 +644,7 @@ rescale_next:
     sub r0, r0, r1
     jnz r0, #rescale_group
     delay_slots
-    mova r0, #kHeadSize / 32 + 3
-    .if kHeadSize == 128
-    mova r0, #6
-    .endif
+    mova r0, #SCORE_SHIFT
     mov s0, r0
 
 // --- probabilities: Y to bytes, 8 queries x 8 keys, and their sums ---
@@ -594,23 +655,26 @@ probabilities:
     add r0, r0, r1
     mov p0, r0
     mov p1, r0
-    movxm r0, #64
+    movxm r0, #512 / kKeyBits
     mul r0, r0, r4
     movxm r1, #BIAS
     add r0, r0, r1
     mov p2, r0
-    movxm r0, #32
+    movxm r0, #8 * SUM_STEP
     mul r0, r0, r4
     movxm r1, #SUM
     add r0, r0, r1
     mov p3, r0
     mov p4, r0
-    movxm m0, #96
+    movxm m0, #P_STEP
     movxm r0, #128
     vbcst.16 x10, r0
     mova r0, #1
     vbcst.8 x9, r0
     mov r0, r5
+    .if kKeyBits == 4
+    row_probabilities
+    .else
 
 .macro pair y0, y0l, y0h, y1, y1l, y1h
     vlda \y0l, [p0], #32
@@ -648,6 +712,7 @@ probabilities:
     .endr
     vst amll8, [p4], #32
     .endpipeline
+    .endif
 
 // --- values: O += P V ---
     jnz r2, #values
@@ -679,9 +744,12 @@ values:
     add r0, r0, r1
     mov p3, r0
     mov p4, r0
+    .if kValueBits == 4
+    row_values
+    .else
     movxm m5, #kHeadSize * 16 - 96
     movxm m6, #96
-    dimension 0, kHeadSize * 16 - 96 - KV_BYTES + 128, kHeadSize / 8, kHeadSize * 16 - 96 - KV_BYTES - (kHeadSize / 8 - 1) * 128
+    dimension 0, kHeadSize * 16 - 96 - V_BYTES + 128, kHeadSize / 8, kHeadSize * 16 - 96 - V_BYTES - (kHeadSize / 8 - 1) * 128
     dimension 1, 96 - Y_GROUP, kHeadSize / 8, 96 + Y_GROUP
     dimension 2, 96 - Y_GROUP, kHeadSize / 8, 96 + Y_GROUP
     dimension 3, TILE_COLUMN - 480, kHeadSize / 8, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
@@ -738,6 +806,7 @@ values:
     .endif
     .endr
     .endpipeline
+    .endif
     release kLockVFree
 
     add r2, r2, #1
@@ -750,7 +819,7 @@ values:
     movxm r0, #128
     vbcst.32 x1, r0
     pointer p0, SUM
-    .rept 4
+    .rept SUM_STEP
     vlda wl0, [p0, #0]
     vlda wh0, [p0, #32]
     vmax_lt.s32 x0, r16, x0, x1
@@ -765,7 +834,7 @@ values:
     nop
 
 // Rows: O loses all but the bits that 16 hold, and the reciprocal is made of the sum's first 16 bits.
-    mova r0, #0
+    mova r0, #8 - kValueBits
     mov s0, r0
     pointer p0, SUM
     pointer p1, kO
@@ -784,7 +853,7 @@ values:
     .pipeline rows_loop, r0
     .bank p1, 2
     .bank p2, 2
-    lda r1, [p0], #4
+    lda r1, [p0], #SUM_STEP
     clz r5, r1
     add r6, r5, #-16
     lshl r1, r1, r6                 // 16 bits, the first is 1
@@ -827,10 +896,12 @@ values:
     .endpipeline
 
 // Tiles of 4 queries x 8: by the reciprocal, to 8 fraction bits, to bf16. 16 bits in the low part of
-// 1.5 x 2^15's fraction are a float once that is subtracted.
+// 1.5 x 2^15's fraction are a float once that is subtracted; 12 bits with int4 values, and 2^11.
+    mova r0, #0
+    mov s0, r0
     mova r0, #14
     mov s1, r0
-    movxm r0, #0x47400000
+    movxm r0, #0x47400000 - (8 - kValueBits) * 0x800000
     vbcst.32 x0, r0
     vmov bml8, x0
     vmov bmh8, x0

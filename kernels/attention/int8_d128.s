@@ -1,4 +1,6 @@
 // Head size 128.
 .equ kHeadSize, 128
 .equ kBlock, 32
+.equ kKeyBits, 8
+.equ kValueBits, 8
 .include "core.asm"

@@ -1,4 +1,6 @@
 // Head size 64.
 .equ kHeadSize, 64
 .equ kBlock, 128
+.equ kKeyBits, 8
+.equ kValueBits, 8
 .include "core.asm"

@@ -25,6 +25,32 @@ void expect_size(const char* what, size_t got, uint64_t wanted) {
     }
 }
 
+// Where a key block has column `column` of key `row`, counted in elements. The multiplier takes
+// int4 as its second operand only: so 8 keys are beside each other.
+uint64_t place_of_key(uint32_t d, uint32_t bits, uint64_t row, uint32_t column) {
+    return bits == 8 ? row * d + column : row / 8 * 8 * d + column * 8 + row % 8;
+}
+
+void put(uint8_t* to, uint32_t bits, uint64_t at, int8_t value, const char* what) {
+    if (bits == 8) {
+        to[at] = static_cast<uint8_t>(value);
+        return;
+    }
+    if (value < -8 || value > 7) {
+        throw std::invalid_argument(std::string(what) + " has a " + std::to_string(value) +
+                                    ", no int4");
+    }
+    to[at / 2] |= static_cast<uint8_t>((value & 0xF) << 4 * (at % 2));
+}
+
+int8_t get(const uint8_t* from, uint32_t bits, uint64_t at) {
+    if (bits == 8) {
+        return static_cast<int8_t>(from[at]);
+    }
+    const int nibble = from[at / 2] >> 4 * (at % 2) & 0xF;
+    return static_cast<int8_t>(nibble >= 8 ? nibble - 16 : nibble);
+}
+
 }  // namespace
 
 uint32_t Problem::key_blocks(uint32_t query_block) const {
@@ -64,14 +90,19 @@ std::vector<uint8_t> pack_keys(const Problem& problem, std::span<const int8_t> k
     const uint64_t head = uint64_t{problem.length} * d;
     expect_size("k", k.size(), problem.kv_heads * head);
     expect_size("v", v.size(), problem.kv_heads * head);
-    const uint64_t page = uint64_t{key_block(d)} * d;
+    const uint32_t block = key_block(d);
+    const auto [k_bits, v_bits] = problem.widths;
     std::vector<uint8_t> out(problem.kv_heads * problem.head_kv_bytes());
-    for (uint32_t h = 0; h < problem.kv_heads; ++h) {
-        for (uint64_t at = 0; at < head; at += page) {
-            const uint64_t bytes = std::min(page, head - at);
-            uint8_t* const to = &out[h * problem.head_kv_bytes() + 2 * at];
-            std::memcpy(to, &k[h * head + at], bytes);
-            std::memcpy(to + page, &v[h * head + at], bytes);
+    for (uint64_t row = 0; row < uint64_t{problem.kv_heads} * problem.length; ++row) {
+        const uint64_t in_head = row % problem.length;
+        uint8_t* const keys =
+            &out[row / problem.length * problem.head_kv_bytes() +
+                 in_head / block * (problem.block_k_bytes() + problem.block_v_bytes())];
+        uint8_t* const values = keys + problem.block_k_bytes();
+        const uint64_t in_block = in_head % block;
+        for (uint32_t j = 0; j < d; ++j) {
+            put(keys, k_bits, place_of_key(d, k_bits, in_block, j), k[row * d + j], "k");
+            put(values, v_bits, in_block * d + j, v[row * d + j], "v");
         }
     }
     return out;
@@ -97,7 +128,8 @@ std::vector<uint8_t> reference(const Problem& problem, std::span<const uint8_t> 
     expect_size("q", q.size(), problem.heads * problem.head_q_bytes());
     expect_size("kv", kv.size(), problem.kv_heads * problem.head_kv_bytes());
     const uint64_t row_bytes = sizeof(QueryHeader) + d;
-    const uint64_t page = uint64_t{key_block(d)} * d;
+    const uint32_t block = key_block(d);
+    const auto [k_bits, v_bits] = problem.widths;
     std::vector<uint8_t> out;
     for (uint32_t head = 0; head < problem.heads; ++head) {
         std::vector<QueryHeader> headers;
@@ -112,12 +144,17 @@ std::vector<uint8_t> reference(const Problem& problem, std::span<const uint8_t> 
         std::vector<int8_t> k;
         std::vector<int8_t> v;
         const uint32_t shared = head / (problem.heads / problem.kv_heads);
-        for (uint64_t at = 0; at < problem.head_kv_bytes(); at += 2 * page) {
-            const uint8_t* const from = &kv[shared * problem.head_kv_bytes() + at];
-            k.insert(k.end(), from, from + page);
-            v.insert(v.end(), from + page, from + 2 * page);
+        for (uint64_t row = 0; row < uint64_t{problem.key_blocks()} * block; ++row) {
+            const uint8_t* const keys =
+                &kv[shared * problem.head_kv_bytes() +
+                    row / block * (problem.block_k_bytes() + problem.block_v_bytes())];
+            const uint8_t* const values = keys + problem.block_k_bytes();
+            for (uint32_t j = 0; j < d; ++j) {
+                k.push_back(get(keys, k_bits, place_of_key(d, k_bits, row % block, j)));
+                v.push_back(get(values, v_bits, row % block * d + j));
+            }
         }
-        const auto rows = reference({d, headers, queries, k, v});
+        const auto rows = reference({d, problem.widths, headers, queries, k, v});
         const auto* const bytes = reinterpret_cast<const uint8_t*>(rows.data());
         out.insert(out.end(), bytes, bytes + rows.size() * 2);
     }

@@ -21,6 +21,7 @@ struct Problem {
     uint32_t kv_heads = 0;
     uint32_t length = 0;  ///< queries, and keys, of each head
     bool causal = false;  ///< query i sees keys 0 to i; otherwise all
+    Widths widths = {};
 
     uint32_t query_blocks() const { return (length + kQueryBlock - 1) / kQueryBlock; }
     uint32_t key_blocks() const {
@@ -30,13 +31,17 @@ struct Problem {
     uint32_t key_blocks(uint32_t query_block) const;
     uint32_t visible(uint32_t query) const { return causal ? query + 1 : length; }
 
-    // Bytes of the buffers, and of what one head has in them.
+    // Bytes of what one head, or one key block of it, has in the buffers.
     uint64_t head_q_bytes() const {
         return uint64_t{query_blocks()} * kQueryBlock * (sizeof(QueryHeader) + head_size);
     }
-    uint64_t head_kv_bytes() const {
-        return uint64_t{key_blocks()} * 2 * key_block(head_size) * head_size;
+    uint64_t block_k_bytes() const {
+        return uint64_t{key_block(head_size)} * head_size * widths.k / 8;
     }
+    uint64_t block_v_bytes() const {
+        return uint64_t{key_block(head_size)} * head_size * widths.v / 8;
+    }
+    uint64_t head_kv_bytes() const { return key_blocks() * (block_k_bytes() + block_v_bytes()); }
     uint64_t head_o_bytes() const {
         return uint64_t{query_blocks()} * kQueryBlock * head_size * sizeof(uint16_t);
     }
@@ -49,8 +54,10 @@ struct Problem {
 /// here.
 std::vector<uint8_t> pack_queries(const Problem& problem, std::span<const int8_t> q,
                                   std::span<const QueryHeader> headers);
-/// Buffer kv: pages of [2][key block][head_size], keys then values, [kv_heads][key blocks]; zeros
-/// behind the last.
+/// Buffer kv: pages of a key block's keys, then its values, [kv_heads][key blocks]; zeros behind
+/// the last. Rows of [head_size], int4 two a byte, the first in the low half; but int4 keys are
+/// [key block / 8][head_size][8 keys]. `k`, `v`: [kv_heads][length][head_size]. Throws
+/// std::invalid_argument for an element that is no int4 where one is wanted.
 std::vector<uint8_t> pack_keys(const Problem& problem, std::span<const int8_t> k,
                                std::span<const int8_t> v);
 /// From buffer o: bf16, [heads][length][head_size].

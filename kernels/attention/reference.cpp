@@ -47,9 +47,14 @@ int32_t reciprocal(uint32_t sum, unsigned bits) {
     return static_cast<int32_t>(std::min<uint32_t>(r, INT16_MAX));
 }
 
-// value / 256 as bf16, halves up. 16 bits are exact in fp32.
-uint16_t bf16_of_fixed(int32_t value) {
-    const auto bits = std::bit_cast<uint32_t>(static_cast<float>(value) / 256);
+// Bits of a result behind the point, in units of V: results of 4-bit values are the smaller for it.
+int fraction_bits(Widths widths) {
+    return 16 - static_cast<int>(widths.v);
+}
+
+// value / 2^fraction as bf16, halves up. 16 bits are exact in fp32.
+uint16_t bf16_of_fixed(int32_t value, int fraction) {
+    const auto bits = std::bit_cast<uint32_t>(std::ldexp(static_cast<float>(value), -fraction));
     // Halves of negative values go towards zero.
     const uint32_t half = bits >> 31 ? 0x7FFF : 0x8000;
     return static_cast<uint16_t>((bits + half) >> 16);
@@ -67,8 +72,9 @@ double value_of_bf16(uint16_t bits) {
     return std::bit_cast<float>(uint32_t{bits} << 16);
 }
 
-QueryHeader score_scale(uint32_t head_size, double scale, double largest) {
-    const double unit = std::numbers::log2e * (1 << kFractionBits) * (1 << score_shift(head_size));
+QueryHeader score_scale(uint32_t head_size, Widths widths, double scale, double largest) {
+    const double unit =
+        std::numbers::log2e * (1 << kFractionBits) * (1 << score_shift(head_size, widths));
     QueryHeader header;
     while (header.shift < 31 && largest * unit * std::ldexp(1, header.shift + 1) <= INT16_MAX) {
         ++header.shift;
@@ -100,7 +106,7 @@ std::vector<uint16_t> reference(const Head& head) {
                 for (uint32_t j = 0; j < d; ++j) {
                     score += q[j] * head.k[(first + k) * d + j];
                 }
-                const int32_t s = saturate16(round_shift(score, score_shift(d)));
+                const int32_t s = saturate16(round_shift(score, score_shift(d, head.widths)));
                 y[k] = first + k < header.visible
                            ? saturate16(round_shift(int64_t{s} * header.multiplier, header.shift))
                            : kMasked;
@@ -128,10 +134,11 @@ std::vector<uint16_t> reference(const Head& head) {
         const uint32_t sum = std::max(row.sum, kLeastSum);
         const auto bits = static_cast<unsigned>(std::bit_width(sum));
         const int32_t inverse = reciprocal(sum, bits);
+        const int fraction = fraction_bits(head.widths);
         for (uint32_t j = 0; j < d; ++j) {
-            const int32_t o = saturate16(round_shift(row.output[j], bits - 8));
-            out[i * d + j] =
-                bf16_of_fixed(saturate16(round_shift(int64_t{o} * inverse, kOutputShift)));
+            const int32_t o = saturate16(round_shift(row.output[j] << (fraction - 8), bits - 8));
+            out[i * d + j] = bf16_of_fixed(
+                saturate16(round_shift(int64_t{o} * inverse, kOutputShift)), fraction);
         }
     }
     return out;

@@ -13,9 +13,14 @@ namespace xdna::kernels::attention {
 constexpr uint32_t key_block(uint32_t head_size) {
     return head_size == 32 || head_size == 64 ? 128 : head_size == 128 ? 32 : 0;
 }
+/// Bits of an element of K and of V: 8, or 4 (-8 to 7).
+struct Widths {
+    uint32_t k = 8;
+    uint32_t v = 8;
+};
 /// Bits that a score loses before it is multiplied.
-constexpr unsigned score_shift(uint32_t head_size) {
-    return head_size == 32 ? 4 : head_size == 64 ? 5 : 6;
+constexpr unsigned score_shift(uint32_t head_size, Widths widths) {
+    return (head_size == 32 ? 4 : head_size == 64 ? 5 : 6) - (8 - widths.k);
 }
 
 /// What stands before each query's values: how its scores become exponents, and what it may see.
@@ -33,11 +38,12 @@ static_assert(sizeof(QueryHeader) == 8);
 /// The header's multiplier and shift for scores that are to be multiplied by `scale` to be natural
 /// logarithms: scale of Q x scale of K / sqrt(head size), for softmax as usual. `largest` is the
 /// largest such scale of the head: it decides about the shift.
-QueryHeader score_scale(uint32_t head_size, double scale, double largest);
+QueryHeader score_scale(uint32_t head_size, Widths widths, double scale, double largest);
 
-/// One head: `queries` and `keys` rows of `head_size` int8, row after row.
+/// One head: rows of `head_size` elements, row after row, one a byte whatever its width.
 struct Head {
     uint32_t head_size = 0;
+    Widths widths;
     std::span<const QueryHeader> headers;  ///< one a query
     std::span<const int8_t> q;
     std::span<const int8_t> k;

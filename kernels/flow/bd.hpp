@@ -49,6 +49,8 @@ struct Buffers {
     uint32_t words = 0;               ///< of each
     int free_lock = 0;                ///< empty buffers; starts at their number
     int full_lock = 0;                ///< filled ones; starts at 0
+    /// The order in which each is emptied, where the loop that does it names none.
+    std::vector<Dimension> order = {};
 };
 
 /// The BD's register words: 6 for a core tile, 8 for others.

@@ -143,7 +143,7 @@ void Design::loop(const Endpoint& channel, const std::vector<Buffers>& objects,
         Bd bd;
         bd.address = object.addresses[i / (run * objects.size()) * run + i % run];
         bd.words = object.words;
-        bd.dimensions = order;
+        bd.dimensions = fills || !order.empty() ? order : object.order;
         bd.acquire = {fills ? object.free_lock : object.full_lock, 1};
         bd.release = {fills ? object.full_lock : object.free_lock, 1};
         chain.push_back(bd);

@@ -38,9 +38,9 @@ class Design {
 
     /// Has a channel fill (S2MM) or empty (MM2S) buffers of its tile for ever: the first `run` of
     /// each element of `objects`, the next `run` of each, and so on. Takes free BDs and sets the
-    /// locks' starting values. `order`: see Bd::dimensions. Throws std::invalid_argument where the
-    /// elements differ in their number of buffers, `run` does not divide it, or the tile has too
-    /// few BDs.
+    /// locks' starting values. `order`: see Bd::dimensions; else the buffers' own. Throws
+    /// std::invalid_argument where the elements differ in their number of buffers, `run` does not
+    /// divide it, or the tile has too few BDs.
     void loop(const Endpoint& channel, const std::vector<Buffers>& objects,
               const std::vector<Dimension>& order = {}, size_t run = 1);
 

@@ -280,7 +280,8 @@ int run_attention(const Options& options) {
         }
         for (uint64_t i = 0; i < q.length; ++i) {
             headers.push_back(kernels::attention::score_scale(
-                problem.head_size, q.scale[head * q.length + i] * k_scale / root, largest));
+                problem.head_size, problem.widths, q.scale[head * q.length + i] * k_scale / root,
+                largest));
         }
     }
     const Bytes q_buffer = pack_queries(problem, q.quantised, headers);

@@ -15,13 +15,17 @@ constexpr uint32_t kQueries = 64;
 constexpr unsigned kKEmpty = 48, kKFull = 49, kVEmpty = 50, kVFull = 51, kQEmpty = 52, kQFull = 53,
                    kOEmpty = 54, kOFull = 55;
 
-std::vector<std::byte> program(uint32_t d, bool pipeline) {
+std::vector<std::byte> program(uint32_t d, Widths widths, bool pipeline) {
     std::ifstream file("kernels/attention/core.asm");
     const std::string source(std::istreambuf_iterator<char>(file), {});
     as::Options options;
     options.insert_nops = true;
     options.pipeline = pipeline;
-    options.defines = {{"kHeadSize", d}, {"kBlock", key_block(d)}};
+    options.include_folders = {"kernels/attention"};
+    options.defines = {{"kHeadSize", d},
+                       {"kBlock", key_block(d)},
+                       {"kKeyBits", widths.k},
+                       {"kValueBits", widths.v}};
     as::Diagnostics diagnostics;
     const auto object = as::assemble("attention.s", source, options, diagnostics);
     for (const auto& each : diagnostics.list()) {
@@ -35,8 +39,8 @@ std::vector<std::byte> program(uint32_t d, bool pipeline) {
 // One core and what feeds it.
 class Bench {
   public:
-    Bench(uint32_t d, bool pipeline) : d_(d) {
-        machine.load(program(d, pipeline));
+    Bench(uint32_t d, Widths widths, bool pipeline) : d_(d), widths_(widths) {
+        machine.load(program(d, widths, pipeline));
         for (const unsigned lock : {kKEmpty, kVEmpty, kQEmpty, kOEmpty}) {
             machine.locks[lock] = 1;
         }
@@ -57,12 +61,12 @@ class Bench {
         uint32_t v = 0;
         while (machine.locks[kOFull] == 0) {
             if (k < blocks && machine.locks[kKEmpty]) {
-                put_keys(0, sample.k8, k++ * block);
+                put_keys(sample.k8, k++ * block);
                 machine.locks[kKEmpty] = 0;
                 machine.locks[kKFull] = 1;
             }
             if (v < blocks && machine.locks[kVEmpty]) {
-                put_keys(block * d_, sample.v8, v++ * block);
+                put_values(block * d_ * widths_.k / 8, sample.v8, v++ * block);
                 machine.locks[kVEmpty] = 0;
                 machine.locks[kVFull] = 1;
             }
@@ -110,23 +114,53 @@ class Bench {
         }
         machine.put<uint8_t>(0x4000, bytes);
     }
-    void put_keys(uint32_t offset, const std::vector<int8_t>& rows, uint32_t first) {
-        std::vector<uint8_t> bytes;
+    // Tiles of 16 rows x 8 columns, by rows.
+    void put_values(uint32_t offset, const std::vector<int8_t>& rows, uint32_t first) {
+        std::vector<int8_t> elements;
         for (uint32_t key = first; key < first + key_block(d_); key += 16) {
             for (uint32_t j = 0; j < d_; j += 8) {
                 for (uint32_t i = key; i < key + 16; ++i) {
                     for (uint32_t b = 0; b < 8; ++b) {
-                        bytes.push_back(i * d_ < rows.size()
-                                            ? static_cast<uint8_t>(rows[i * d_ + j + b])
-                                            : 0x55);
+                        elements.push_back(element(rows, i, j + b));
                     }
                 }
             }
+        }
+        put(offset, elements, widths_.v);
+    }
+    // The same of int8; of int4, pairs of tiles of 16 columns x 8 rows, by columns.
+    void put_keys(const std::vector<int8_t>& rows, uint32_t first) {
+        if (widths_.k == 8) {
+            return put_values(0, rows, first);
+        }
+        std::vector<int8_t> elements;
+        for (uint32_t key = first; key < first + key_block(d_); key += 16) {
+            for (uint32_t j = 0; j < d_; j += 16) {
+                for (uint32_t tile = key; tile < key + 16; tile += 8) {
+                    for (uint32_t c = j; c < j + 16; ++c) {
+                        for (uint32_t i = tile; i < tile + 8; ++i) {
+                            elements.push_back(element(rows, i, c));
+                        }
+                    }
+                }
+            }
+        }
+        put(0, elements, widths_.k);
+    }
+    int8_t element(const std::vector<int8_t>& rows, uint32_t row, uint32_t column) const {
+        return row * d_ < rows.size() ? rows[row * d_ + column] : 5;
+    }
+    void put(uint32_t offset, const std::vector<int8_t>& elements, uint32_t bits) {
+        std::vector<uint8_t> bytes(elements.size() * bits / 8);
+        for (size_t i = 0; i < elements.size(); ++i) {
+            const auto value = static_cast<unsigned>(elements[i]) & ((1U << bits) - 1);
+            bytes[i * bits / 8] |= static_cast<uint8_t>(value << i * bits % 8);
         }
         machine.put<uint8_t>(offset, bytes);
     }
 
     uint32_t d_;
+    Widths widths_;
 };
 
 void expect_equal(const std::vector<uint16_t>& got, const Sample& sample, uint32_t first,
@@ -145,12 +179,16 @@ void expect_equal(const std::vector<uint16_t>& got, const Sample& sample, uint32
 }
 
 TEST(AttentionCore, EqualsTheReferenceInOrderAndPipelined) {
-    const Sample sample = test::make_sample("normal", 32, 256, true, 1);
-    for (const bool pipeline : {false, true}) {
-        Bench bench(32, pipeline);
-        for (const uint32_t first : {0U, 192U}) {
-            const auto out = bench.run(sample, first);
-            expect_equal(out, sample, first, pipeline ? "pipelined" : "in order");
+    for (const Widths widths : {Widths{8, 8}, Widths{4, 8}, Widths{4, 4}}) {
+        const Sample sample = test::make_sample("normal", 32, 256, true, 1, widths);
+        for (const bool pipeline : {false, true}) {
+            Bench bench(32, widths, pipeline);
+            for (const uint32_t first : {0U, 192U}) {
+                const auto out = bench.run(sample, first);
+                expect_equal(out, sample, first,
+                             std::to_string(widths.k) + " and " + std::to_string(widths.v) +
+                                 (pipeline ? " bits, pipelined" : " bits, in order"));
+            }
         }
     }
 }

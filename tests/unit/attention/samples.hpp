@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/attention/quantise.hpp"
 #include "kernels/attention/reference.hpp"
 
 namespace xdna::kernels::attention::test {
@@ -19,17 +20,19 @@ inline std::vector<double> values(const std::vector<uint16_t>& bits) {
     return out;
 }
 
-/// One head, quantised with one scale for each of Q, K and V.
+/// One head, quantised with one scale for each of Q, K and V; 4 bits wide elements are bytes here,
+/// too.
 struct Sample {
     uint32_t d = 0;
     uint32_t length = 0;
     bool causal = false;
+    Widths widths;
     std::vector<double> q, k, v;
     double q_scale = 0, k_scale = 0, v_scale = 0;
     std::vector<int8_t> q8, k8, v8;
     std::vector<QueryHeader> headers;
 
-    Head head() const { return {d, headers, q8, k8, v8}; }
+    Head head() const { return {d, widths, headers, q8, k8, v8}; }
 
     std::vector<uint32_t> visible() const {
         std::vector<uint32_t> out;
@@ -56,25 +59,21 @@ struct Sample {
         return out;
     }
     void quantise() {
-        const auto one = [](const std::vector<double>& in, double& scale,
+        const auto one = [](const std::vector<double>& in, uint32_t bits, double& scale,
                             std::vector<int8_t>& out) {
-            double largest = 1e-30;
-            for (const double each : in) {
-                largest = std::max(largest, std::abs(each));
-            }
-            scale = largest / 127;
+            scale = best_scale(in, bits);
             out.clear();
             for (const double each : in) {
-                out.push_back(static_cast<int8_t>(std::lround(each / scale)));
+                out.push_back(quantised(each, scale, bits));
             }
         };
-        one(q, q_scale, q8);
-        one(k, k_scale, k8);
-        one(v, v_scale, v8);
+        one(q, 8, q_scale, q8);
+        one(k, widths.k, k_scale, k8);
+        one(v, widths.v, v_scale, v8);
         set_headers(q_scale * k_scale / std::sqrt(d));
     }
     void set_headers(double scale) {
-        headers.assign(length, score_scale(d, scale, scale));
+        headers.assign(length, score_scale(d, widths, scale, scale));
         for (uint32_t i = 0; i < length; ++i) {
             headers[i].visible = static_cast<uint16_t>(causal ? i + 1 : length);
         }
@@ -85,13 +84,14 @@ struct Sample {
 /// that every query matches with a huge score. saturating: nothing but -128 and 127. huge, tiny:
 /// normal, with multipliers at the ends of their range.
 inline Sample make_sample(std::string_view data, uint32_t d, uint32_t length, bool causal,
-                          unsigned seed) {
+                          unsigned seed, Widths widths = {}) {
     std::mt19937 random(seed);
     std::normal_distribution<double> normal;
     Sample s;
     s.d = d;
     s.length = length;
     s.causal = causal;
+    s.widths = widths;
     for (std::vector<double>* each : {&s.q, &s.k, &s.v}) {
         each->resize(size_t{length} * d);
         for (double& value : *each) {
@@ -121,11 +121,14 @@ inline Sample make_sample(std::string_view data, uint32_t d, uint32_t length, bo
     }
     s.quantise();
     if (data == "saturating") {
-        for (std::vector<int8_t>* each : {&s.q8, &s.k8, &s.v8}) {
-            for (int8_t& value : *each) {
-                value = value < 0 ? INT8_MIN : INT8_MAX;
+        const auto saturate = [](std::vector<int8_t>& all, uint32_t bits) {
+            for (int8_t& value : all) {
+                value = static_cast<int8_t>(value < 0 ? -(1 << (bits - 1)) : (1 << (bits - 1)) - 1);
             }
-        }
+        };
+        saturate(s.q8, 8);
+        saturate(s.k8, widths.k);
+        saturate(s.v8, widths.v);
     }
     if (data == "huge" || data == "tiny") {
         for (QueryHeader& header : s.headers) {

@@ -14,8 +14,8 @@ namespace {
 using attention::Problem;
 using attention::QueryHeader;
 
-const Kernel& kernel(uint32_t length, uint32_t d) {
-    return *find("attention_" + std::to_string(length) + "_int8_d" + std::to_string(d));
+const Kernel& kernel(uint32_t length, const std::string& types, uint32_t d) {
+    return *find("attention_" + std::to_string(length) + "_" + types + "_d" + std::to_string(d));
 }
 
 // Buffers of a problem whose heads are samples of some data.
@@ -23,7 +23,8 @@ std::vector<test::Bytes> inputs(const Problem& p, std::string_view data) {
     std::vector<int8_t> q, k, v;
     std::vector<QueryHeader> headers;
     for (uint32_t head = 0; head < p.heads; ++head) {
-        const auto s = attention::test::make_sample(data, p.head_size, p.length, p.causal, head);
+        const auto s =
+            attention::test::make_sample(data, p.head_size, p.length, p.causal, head, p.widths);
         q.insert(q.end(), s.q8.begin(), s.q8.end());
         headers.insert(headers.end(), s.headers.begin(), s.headers.end());
         if (head < p.kv_heads) {
@@ -55,23 +56,33 @@ Shape shape(uint64_t heads, uint64_t kv_heads, uint64_t length, bool causal) {
 
 TEST(Attention, EqualsItsReference) {
     for (const uint32_t d : {32U, 64U, 128U}) {
-        const Kernel& k = kernel(256, d);
+        const Kernel& k = kernel(256, "int8", d);
         test::Npu npu(k.design());
         expect_equal(npu, k, shape(1, 1, 256, true), "normal");
         expect_equal(npu, k, shape(6, 2, 37, false), "peaky");
     }
+    for (const char* types : {"int4_int8", "int4"}) {
+        for (const uint32_t d : {32U, 64U, 128U}) {
+            const Kernel& k = kernel(256, types, d);
+            test::Npu npu(k.design());
+            expect_equal(npu, k, shape(1, 1, 137, true), "normal");
+            expect_equal(npu, k, shape(2, 1, 37, false), "peaky");
+        }
+    }
 }
 
 TEST(Attention, EqualsItsReferenceOnHardData) {
-    const Kernel& k = kernel(512, 32);
-    test::Npu npu(k.design());
-    for (const char* data : {"flat", "one-hot", "saturating", "huge", "tiny", "peaky"}) {
-        expect_equal(npu, k, shape(1, 1, 300, false), data);
+    for (const char* types : {"int8", "int4_int8", "int4"}) {
+        const Kernel& k = kernel(512, types, 32);
+        test::Npu npu(k.design());
+        for (const char* data : {"flat", "one-hot", "saturating", "huge", "tiny", "peaky"}) {
+            expect_equal(npu, k, shape(1, 1, 300, false), data);
+        }
     }
 }
 
 TEST(Attention, TellsWhatItCannotTake) {
-    const Kernel& k = kernel(256, 64);
+    const Kernel& k = kernel(256, "int8", 64);
     for (const auto& [bad, what] : {std::pair{shape(0, 1, 256, false), "heads"},
                                     {shape(1025, 1, 256, false), "heads"},
                                     {shape(3, 2, 256, false), "heads"},
@@ -89,7 +100,7 @@ TEST(Attention, TellsWhatItCannotTake) {
 
 // As many heads as waves and BD sets take, in the longest causal kernel's plan.
 TEST(Attention, PlansLongCausalHeads) {
-    const Kernel& k = kernel(2048, 32);
+    const Kernel& k = kernel(2048, "int8", 32);
     EXPECT_NO_THROW(k.command(shape(40, 8, 2048, true)));
 }
 

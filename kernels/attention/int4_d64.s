@@ -1,0 +1,6 @@
+// Head size 64, int4 keys and values.
+.equ kHeadSize, 64
+.equ kBlock, 128
+.equ kKeyBits, 4
+.equ kValueBits, 4
+.include "core.asm"
