@@ -88,7 +88,7 @@ GUEST_FLAGS := -std=c++20 -O2 -g $(WARNINGS) -fPIC -fvisibility=hidden -fno-exce
 # Each folder is one GoogleTest program, build/tests/<folder with dashes>. <folder>.run is what it
 # runs behind, such as the virtual NPU.
 SUITES := unit/attention unit/xdna unit/image unit/isa unit/as unit/flow unit/array unit/core unit/driver unit/door unit/pci unit/probe \
-          unit/kernels \
+          unit/kernels unit/bench \
           door conformance kernels silicon
 unit/xdna.libs   := xdna support
 unit/image.libs  := image
@@ -339,7 +339,7 @@ bench: ## NPU, GPU and CPU side by side: build/report/index.html (QUICK=1: small
 	$(Q)scripts/setup $(ROOT_BUILD) bench
 	$(Q)$(MAKE) $(PARALLEL) report-programs $(BENCHES:%=$(BUILD)/bench/%)
 	$(Q)python3 bench/report --build $(BUILD) --out $(BUILD)/report $(if $(QUICK),--quick) \
-	    $(if $(COMPARE),--compare $(COMPARE)) $(if $(MODEL),--model $(MODEL))
+	    $(if $(COMPARE),--compare $(COMPARE)) --model $(or $(MODEL),bench/report/models/qwen2.5-3b.json)
 
 .PHONY: suites
 suites: all $(ALL_SUITES) $(if $(SANITIZE),,$(GPU_SUITE:%=$(BUILD)/tests/%))

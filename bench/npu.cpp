@@ -71,6 +71,7 @@ const Case kCases[] = {
     matmul("matmul/npu/int8xint4/1024x1024x1024", "matmul_int8_int4", 1024, 1024, 1024, kInt4Peak),
     matmul("matmul/npu/bf16/512x512x512", "matmul_bf16", 512, 512, 512, kBf16Peak),
     matmul("matvec/npu/int8/1x1024x1024", "matmul_int8", 1, 1024, 1024, kInt8Peak),
+    matmul("matvec/npu/int8/1x4096x4096", "matmul_int8", 1, 4096, 4096, kInt8Peak),
     attention("attention/npu/int8/256x64x8", "attention_256_int8_d64", 256, 64, kInt8Peak),
     attention("attention/npu/int8/512x64x8", "attention_512_int8_d64", 512, 64, kInt8Peak),
     attention("attention/npu/int8/1024x64x8", "attention_1024_int8_d64", 1024, 64, kInt8Peak),
@@ -81,8 +82,11 @@ Bytes random_input(const Argument& argument) {
     std::mt19937 random(1);
     const bool tensor = argument.tensor.type != Type::kBytes;
     Bytes bytes(tensor ? user_bytes(argument.tensor) : argument.bytes);
-    for (uint8_t& byte : bytes) {
-        byte = static_cast<uint8_t>(random() % 16 - 8);
+    for (size_t i = 0; i < bytes.size(); ++i) {
+        // -8 to 7; bf16 from 1/8 to 2, of either sign
+        const bool high = tensor && argument.tensor.type == Type::kBf16 && i % 2 == 1;
+        bytes[i] = static_cast<uint8_t>(high ? (random() & 0x80) | (0x3E + random() % 2)
+                                             : random() % 16 - 8);
     }
     return bytes;
 }

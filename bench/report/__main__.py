@@ -15,7 +15,7 @@ import compare
 import page
 import tokens
 from records import BadInput, check, median, rate
-from run import measure
+from run import PROGRAMS, measure
 from svg import engineering
 
 
@@ -43,6 +43,7 @@ def main():
     parser.add_argument("--build", default="build", help="where the programs are (build)")
     parser.add_argument("--out", default="build/report", help="folder of the report (build/report)")
     parser.add_argument("--quick", action="store_true", help="few and small shapes")
+    parser.add_argument("--only", choices=[name for name, *_ in PROGRAMS], help="run this program alone")
     parser.add_argument("--rounds", type=int, help="how often each program is run: samples a result (3; quick: 2)")
     parser.add_argument("--from", dest="source", metavar="REPORT.json", help="take the results from here, run nothing")
     parser.add_argument("--compare", metavar="OLD.json", help="an earlier report.json: says what changed beyond noise")
@@ -55,7 +56,7 @@ def main():
             report = load(options.source)
         else:
             report = measure(options.build, options.quick, "make bench" + (" QUICK=1" if options.quick else ""),
-                             options.rounds or (2 if options.quick else 3))
+                             options.rounds or (2 if options.quick else 3), options.only)
             check(report, "these results")
         if not report["results"]:
             raise BadInput("no benchmark gave a result: " + "; ".join(f"{name}: {why}" for name, *_, why in report["absent"] + report["failed"]))

@@ -17,33 +17,41 @@ p, dl { color:var(--soft); margin:4px 0 12px; max-width:75ch }
 .charts { display:grid; grid-template-columns:repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap:16px; align-items:start }
 figure { margin:0; padding:12px; background:var(--panel); border-radius:8px; min-width:0 }
 figcaption { font-weight:600; margin-bottom:6px } figcaption span { font-weight:400; color:var(--soft) }
-svg { width:100%; height:auto; display:block; font:11px system-ui, sans-serif }
-svg text { fill:var(--ink) } svg .tick, svg .title { fill:var(--soft) }
+figure div { overflow-x:auto }
+svg { width:100%; min-width:380px; height:auto; display:block; font:12px system-ui, sans-serif }
+svg text { fill:var(--ink); stroke:none } svg .tick, svg .title { fill:var(--soft) }
 .grid { stroke:var(--rule) } polyline { fill:none; stroke-width:1.5 } .roof { stroke-dasharray:5 4 }
 .npu { fill:var(--npu); stroke:var(--npu) } .gpu { fill:var(--gpu); stroke:var(--gpu) } .cpu { fill:var(--cpu); stroke:var(--cpu) }
+svg text.name { stroke:none } svg .name.npu { fill:var(--npu) } svg .name.gpu { fill:var(--gpu) } svg .name.cpu { fill:var(--cpu) }
 polyline.npu, polyline.gpu, polyline.cpu { fill:none } circle.modelled { fill:var(--panel); stroke-width:2 } circle.virtual, rect.virtual { stroke:var(--soft); fill-opacity:.5; stroke-width:2 }
 rect.modelled { fill-opacity:.25; stroke-dasharray:3 2 }
-.key { display:inline-block; width:11px; height:11px; border-radius:3px; margin:0 5px 0 14px; background:currentColor }
+.key { margin:0 3px 0 14px }
 .table { overflow-x:auto } table { border-collapse:collapse; font-size:13px; width:100% }
 th, td { text-align:left; padding:4px 10px 4px 0; border-bottom:1px solid var(--rule); white-space:nowrap }
+.wrap td:last-child { white-space:normal; min-width:22em }
 td.n, th.n { text-align:right; font-variant-numeric:tabular-nums } .modelled-text { font-style:italic }
-a { color:inherit } .failed { color:#b91c1c } pre { overflow-x:auto; font-size:13px } li code { font-size:12px; white-space:nowrap }
+a { color:inherit } .failed { color:#b91c1c } pre { overflow-x:auto; font-size:13px } li { overflow-wrap:anywhere } li code { font-size:12px }
 """
 
 NAMES = {"npu": "NPU", "gpu": "GPU", "cpu": "CPU"}
 
 
-def series_of(results, value):
-    """One line a device and type, over the size of the shape."""
+def length(result):
+    """The first number of a shape."""
+    return int(result["shape"].split("x")[0])
+
+
+def series_of(results, value, along):
+    """One line a device and type."""
     groups = {}
     for result in results:
-        if value(result) is not None and size(result):
-            groups.setdefault((result["device"], result["type"]), []).append((size(result), value(result), result))
-    return [(f"{NAMES[device]} {kind}", device, points) for (device, kind), points in sorted(groups.items())]
+        if value(result) is not None and along(result):
+            groups.setdefault((result["device"], result["type"]), []).append((along(result), value(result), result))
+    return [(f"{NAMES[device]} {kind.replace('_', ' ')}", device, points) for (device, kind), points in sorted(groups.items())]
 
 
-def lines_of(results, value, label, x_title, y_title, x_unit, y_unit):
-    series = series_of(results, value)
+def lines_of(results, value, label, x_title, y_title, x_unit, y_unit, along=size):
+    series = series_of(results, value, along)
     return svg.lines(series, label, x_title, y_title, x_unit, y_unit) if series else None
 
 
@@ -77,9 +85,12 @@ CHARTS = (
     ("Hand-over", "from the NPU's BO to the end of a GPU product of its bytes; there: nothing to hand over",
      lambda r: lines_of(group(r, "handover"), median, "Hand-over time by size", "size", "time", "B", "s")),
     ("Matrix multiplication", "throughput by M x N x K",
-     lambda r: lines_of(group(r, "matmul"), rate, "Matmul throughput by shape", "M x N x K", "operations a second", "", "op/s")),
-    ("Attention", "time by sequence length x head size x heads",
-     lambda r: lines_of(group(r, "attention"), median, "Attention time by shape", "S x d x heads", "time", "", "s")),
+     lambda r: lines_of(group(r, "matmul"), rate, "Matmul throughput by shape",
+                        "multiply-accumulates: M x N x K", "operations a second", "", "op/s")),
+    ("Matrix times vector", "throughput by N x K: a decoded token's products",
+     lambda r: lines_of(group(r, "matvec"), rate, "Matvec throughput by shape", "multiply-accumulates: N x K", "operations a second", "", "op/s")),
+    ("Attention", "time by sequence length, head size 64, 8 heads",
+     lambda r: lines_of(group(r, "attention"), median, "Attention time by length", "sequence length", "time", "", "s", length)),
     ("Roofline", "dashed: the most a device could do; NPU: its data sheet at the clock it reports; CPU, GPU: what small f32 kernels "
      "reached here (int8 and matrix units: unknown)", roofline_of),
     ("Utilisation", "share of the device's peak, whole command",
@@ -90,17 +101,17 @@ CHARTS = (
 
 
 def figure(title, text, drawing):
-    return f"<figure><figcaption>{escape(title)} <span>{escape(text)}</span></figcaption>{drawing}</figure>"
+    return f"<figure><figcaption>{escape(title)} <span>{escape(text)}</span></figcaption><div>{drawing}</div></figure>"
 
 
-def table(head, rows):
-    """head: names, numeric ones end with '#'."""
+def table(head, rows, wrap=False):
+    """head: names, numeric ones end with '#'. wrap: whether the last column may take several lines."""
     numeric = [name.endswith("#") for name in head]
 
     def cells(tag, row):
         return "".join(f'<{tag} class="n">{cell}</{tag}>' if n else f"<{tag}>{cell}</{tag}>" for cell, n in zip(row, numeric))
 
-    return ('<div class="table"><table><thead><tr>' + cells("th", [escape(h.rstrip("#")) for h in head]) + "</tr></thead><tbody>"
+    return (f'<div class="table"><table class="{"wrap" if wrap else ""}"><thead><tr>' + cells("th", [escape(h.rstrip("#")) for h in head]) + "</tr></thead><tbody>"
             + "".join(f"<tr>{cells('td', row)}</tr>" for row in rows) + "</tbody></table></div>")
 
 
@@ -115,10 +126,19 @@ def result_rows(report):
 def token_section(tokens):
     if not tokens:
         return ""
-    rows = [(escape(t["name"]), svg.engineering(t["prompt"], "") if t["prompt"] else "no figure",
-             svg.engineering(t["decode"], "") if t["decode"] else "no figure", escape(t["rests_on"])) for t in tokens["estimates"]]
+
+    def shown(value):
+        return "no figure" if not value else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+    def share(w):
+        return " to ".join(f"{100 * part:.2g} %" for part in reversed(w["of_seeds"])) if w["of_seeds"] else ""
+
+    rows = [(escape(w["name"]), shown(w["prompt"]), shown(w["decode"]), share(w), escape(w["rests_on"])) for w in tokens["estimates"]]
+    rows.append(("<em>memory's limit</em>", "", shown(tokens["memory_limit"]), "", escape(tokens["memory_says"])))
+    rows += [(f"<em>the seeds: {'GPU alone' if of == 'gpu' else 'NPU and GPU'}</em>", "", f"{low} to {high}", "", escape(tokens["seeds_say"]))
+             for of, (low, high) in tokens["seeds"].items()]
     return (f"<h2>Tokens a second: {escape(tokens['model'])}</h2><p>{escape(tokens['note'])}</p>"
-            + table(("way", "prompt #", "decode #", "rests on"), rows))
+            + table(("way", "prompt #", "decode #", "of the seeds #", "rests on"), rows, wrap=True))
 
 
 def failed_section(failed):
@@ -154,7 +174,7 @@ def render(report, changes=None, old=None):
             missing.append(title)
     facts = [(escape(name), escape(str(value))) for name, value in report["machine"].items()]
     raw = json.dumps(report, indent=1).replace("</", "<\\/")
-    legend = "".join(f'<span class="key" style="color:var(--{d})"></span>{NAMES[d]}' for d in DEVICES)
+    legend = "".join(f'<span class="key" style="color:var(--{d})">&#9632;</span>{NAMES[d]}' for d in DEVICES)
     bases = sorted({r["basis"] for r in report["results"]})
     said = {"modelled": "Hollow points and pale bars are <em>modelled</em>: the simulator's cycles over the clock it models, not wall time.",
             "virtual": "Grey-rimmed points and bars are <em>virtual</em>: wall time where a program stands in for the device, the virtual NPU or Vulkan on the CPU; they say nothing of hardware.",

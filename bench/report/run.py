@@ -14,7 +14,7 @@ from records import SCHEMA, failures_of, merge, results_of, use_modelled_times
 PROGRAMS = (
     ("xdna", True, ["--benchmark_min_time=0.1"],
      ["--benchmark_filter=^setup/|^submit/|/4096$|/4096/|/1048576$|/1048576/", "--benchmark_min_time=0.02"]),
-    ("npu", True, [], ["--benchmark_filter=/4096|256x|/1x"]),
+    ("npu", True, [], ["--benchmark_filter=/4096$|/4096/|256x|/1x1024"]),
     ("handover", True, ["--benchmark_min_time=0.1"], ["--benchmark_filter=/65536/|/1048576/", "--benchmark_min_time=0.02"]),
     ("cpu", False, ["--benchmark_min_time=0.2"], ["--benchmark_filter=roof|256x|/1x1024", "--benchmark_min_time=0.02"]),
     ("gpu", False, ["--benchmark_min_time=0.2"], ["--benchmark_filter=roof|256x|/1x1024", "--benchmark_min_time=0.02"]),
@@ -61,11 +61,12 @@ def run(build, name, virtual, flags):
     program = os.path.join(build, "bench", name)
     if not os.path.exists(program):
         return "not built here", program
-    emulator = os.path.join(build, "bin", "xdna-emu")
-    source = " ".join([*([emulator, "--"] if virtual else []), program, *flags])
+    # A simulation on a busy machine may take longer than a driver waits for hardware.
+    emulator = [os.path.join(build, "bin", "xdna-emu"), "--parameter", "tdr_timeout_ms=0"] if virtual else []
+    source = " ".join([*emulator, *(["--"] if virtual else []), program, *flags])
     with tempfile.TemporaryDirectory() as scratch:
         out, stats = os.path.join(scratch, "out.json"), os.path.join(scratch, "stats.json")
-        command = [*([emulator, "--stats", stats, "--"] if virtual else []), program, *flags, "--benchmark_out_format=json",
+        command = [*emulator, *(["--stats", stats, "--"] if virtual else []), program, *flags, "--benchmark_out_format=json",
                    f"--benchmark_out={out}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done.returncode == NOTHING_TO_MEASURE:
@@ -79,12 +80,12 @@ def run(build, name, virtual, flags):
         except (OSError, ValueError):
             document = None
         if done.returncode != 0 or document is None:
-            raise Failed(source, f"exit {done.returncode}\n{done.stderr.strip()}")
+            raise Failed(source, "\n".join([f"exit {done.returncode}", *done.stderr.strip().splitlines()[-20:]]))
     return document, source
 
 
-def measure(build, quick, command, rounds):
-    """A report. Each program is run `rounds` times, all in turn, so that the samples of a result lie apart in time."""
+def measure(build, quick, command, rounds, only=None):
+    """A report, of one program where `only` names it. Each program is run `rounds` times, all in turn, so that the samples of a result lie apart in time."""
     report = {"schema": SCHEMA, "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"), "command": command,
               "machine": machine(), "results": [], "absent": [], "failed": []}
     results, absent, ended = {}, {}, set()
@@ -96,7 +97,7 @@ def measure(build, quick, command, rounds):
                 if turn > 0:
                     continue
                 flags = [*flags, "--benchmark_min_time=0.001"]
-            if name in ended:
+            if name in ended or only not in (None, name):
                 continue
             print(f"bench/{name}, round {turn + 1} of {rounds}", file=sys.stderr, flush=True)
             try:
