@@ -10,11 +10,13 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 
 import compare
 import page
 import tokens
-from records import BadInput, check, median, rate
+from answers import answers
+from records import DEVICES, BadInput, check, median
 from run import PROGRAMS, measure
 from svg import engineering
 
@@ -29,13 +31,20 @@ def load(path):
         raise BadInput(f"{path}: not JSON: {error}") from None
 
 
-def print_table(report, changes):
-    verdicts = {change["key"]: change for change in changes or []}
-    for result in report["results"]:
-        change = verdicts.get(result["key"])
-        said = f"  {change['verdict']} {100 * change['change']:+.1f} %" if change else ""
-        speed = engineering(rate(result), "op/s") if rate(result) else ""
-        print(f"{result['key']:<44} {engineering(median(result), 's'):>10} {speed:>14}  {result['basis']}{said}")
+def shown(result):
+    return f"{engineering(median(result), 's')} {result['type']}, {result['basis']}" if result else "-"
+
+
+def print_tables(report, changes):
+    for answer in answers(report):
+        print(f"{answer['group']:<10}{answer['shape']:<16}" + "".join(f"{shown(answer[device]):<30}" for device in DEVICES))
+    for change in changes or []:
+        if change["verdict"] in ("slower", "faster"):
+            print(f"{change['key']:<44} {engineering(change['old'], 's'):>10} {engineering(change['new'], 's'):>10}  "
+                  f"{100 * change['change']:+.1f} %  {change['basis']}, {change['verdict']}")
+    if changes is not None:
+        counts = Counter(change["verdict"] for change in changes)
+        print("of the results " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
 
 
 def main():
@@ -69,7 +78,7 @@ def main():
                 file.write(text)
     except (BadInput, OSError) as error:
         sys.exit(f"bench/report: {error}")
-    print_table(report, changes)
+    print_tables(report, changes)
     print(os.path.join(options.out, "index.html"))
     for name, command, said in report["failed"]:
         print(f"bench/report: {name} failed: {command}: {said}", file=sys.stderr)

@@ -22,5 +22,5 @@ def changes_between(old, new):
 
 
 def row(key, then, now, verdict):
-    return {"key": key, "old": median(then), "new": median(now), "change": median(now) / median(then) - 1,
+    return {"key": key, "basis": now["basis"], "old": median(then), "new": median(now), "change": median(now) / median(then) - 1,
             "noise": noise(then) + noise(now), "verdict": verdict}

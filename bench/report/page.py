@@ -3,6 +3,7 @@ import json
 from html import escape
 
 import svg
+from answers import answers
 from records import DEVICES, bandwidth, joules, median, noise, rate, roofs, size, utilisation
 
 STYLE = """
@@ -29,7 +30,7 @@ rect.modelled { fill-opacity:.25; stroke-dasharray:3 2 }
 .table { overflow-x:auto } table { border-collapse:collapse; font-size:13px; width:100% }
 th, td { text-align:left; padding:4px 10px 4px 0; border-bottom:1px solid var(--rule); white-space:nowrap }
 .wrap td:last-child { white-space:normal; min-width:22em }
-td.n, th.n { text-align:right; font-variant-numeric:tabular-nums } .modelled-text { font-style:italic }
+td span { color:var(--soft) } td.n, th.n { text-align:right; font-variant-numeric:tabular-nums } .modelled-text { font-style:italic }
 a { color:inherit } .failed { color:#b91c1c } pre { overflow-x:auto; font-size:13px } li { overflow-wrap:anywhere } li code { font-size:12px }
 """
 
@@ -155,6 +156,19 @@ def absent_section(absent):
     return f"<h2>Not measured</h2><ul>{items}</ul>" if items else ""
 
 
+def answers_section(report):
+    """Each device's fastest for a shape; a program that stands in for a device does not compete."""
+    def cell(result, fastest):
+        if not result:
+            return ""
+        text = f"{svg.engineering(median(result), 's')} <span>{escape(result['type'])}, {result['basis']}</span>"
+        return f"<strong>{text}</strong>" if fastest else text
+
+    rows = [(a["group"], escape(a["shape"]), *(cell(a[d], a["fastest"] == d) for d in DEVICES)) for a in answers(report)]
+    return ("<h2>Which device</h2><p>The fastest type of each; bold: the fastest device, where two or more have a figure that is not virtual.</p>"
+            + table(("what", "shape", *(NAMES[d] for d in DEVICES)), rows)) if rows else ""
+
+
 def compare_section(changes, old):
     if changes is None:
         return ""
@@ -184,8 +198,8 @@ def render(report, changes=None, old=None):
             "<link rel=\"icon\" href=\"data:,\">"
             f"<style>{STYLE}</style></head><body><h1>NPU against GPU against CPU</h1>"
             f"<p>{escape(report['date'])}, <code>{escape(report['command'])}</code>. {' '.join(said[b] for b in bases)}</p><p>{legend}</p>"
-            + failed_section(report["failed"])
-            + f"<div class=\"charts\">{''.join(figures)}</div>"
+            + failed_section(report["failed"]) + answers_section(report)
+            + f"<h2>Charts</h2><div class=\"charts\">{''.join(figures)}</div>"
             + (f"<p>Without results here: {escape(', '.join(missing))}.</p>" if missing else "")
             + token_section(report.get("tokens")) + compare_section(changes, old)
             + "<h2>Machine</h2>" + table(("what", "here"), facts)
