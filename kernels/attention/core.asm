@@ -76,6 +76,7 @@
 .equ MOVERS, 0x77300
 .equ KEYS, 0x77340
 .equ PARTIAL, 0x77380
+.equ BLOCK_SUM, 0x77B80              // as SUM
 .else
 .equ BIAS, 0x76200                  // [8 groups][32] maximum - 16127, for the exponent
 .equ MAXIMUM, 0x76400               // [8 groups][32]
@@ -88,7 +89,7 @@
 .endif
 .equ kO, 0x78000
 .if kHeadSize == 128 && kKeyBits == 4
-.equ Y, 0x73000
+.equ Y, kQ - GROUPS * Y_GROUP
 .equ Y_BANK, 0
 .elseif kKeyBits == 4
 .equ Y, 0x7C000

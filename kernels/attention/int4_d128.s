@@ -1,6 +1,6 @@
 // Head size 128, int4 keys and values.
 .equ kHeadSize, 128
-.equ kBlock, 32
+.equ kBlock, 64
 .equ kKeyBits, 4
 .equ kValueBits, 4
 .include "core.asm"

@@ -54,7 +54,7 @@ int8_t get(const uint8_t* from, uint32_t bits, uint64_t at) {
 }  // namespace
 
 uint32_t Problem::key_blocks(uint32_t query_block) const {
-    const uint32_t block = key_block(head_size);
+    const uint32_t block = key_block(head_size, widths);
     const uint32_t needed = ((query_block + 1) * kQueryBlock + block - 1) / block;
     return causal ? std::min(needed, key_blocks()) : key_blocks();
 }
@@ -75,6 +75,11 @@ std::vector<uint8_t> pack_queries(const Problem& problem, std::span<const int8_t
             QueryHeader header = headers[uint64_t{head} * problem.length + last];
             header.visible = static_cast<uint16_t>(problem.visible(last));
             header.blocks = static_cast<uint16_t>(problem.key_blocks(i / kQueryBlock));
+            if (problem.widths.k == 4 && header.multiplier < 0) {
+                throw std::invalid_argument("headers: a multiplier of " +
+                                            std::to_string(header.multiplier) +
+                                            ", with int4 keys it must not be negative");
+            }
             std::memcpy(at, &header, sizeof header);
             if (i < problem.length) {
                 std::memcpy(at + sizeof header, &q[(uint64_t{head} * problem.length + i) * d], d);
@@ -90,7 +95,7 @@ std::vector<uint8_t> pack_keys(const Problem& problem, std::span<const int8_t> k
     const uint64_t head = uint64_t{problem.length} * d;
     expect_size("k", k.size(), problem.kv_heads * head);
     expect_size("v", v.size(), problem.kv_heads * head);
-    const uint32_t block = key_block(d);
+    const uint32_t block = key_block(d, problem.widths);
     const auto [k_bits, v_bits] = problem.widths;
     std::vector<uint8_t> out(problem.kv_heads * problem.head_kv_bytes());
     for (uint64_t row = 0; row < uint64_t{problem.kv_heads} * problem.length; ++row) {
@@ -128,7 +133,7 @@ std::vector<uint8_t> reference(const Problem& problem, std::span<const uint8_t> 
     expect_size("q", q.size(), problem.heads * problem.head_q_bytes());
     expect_size("kv", kv.size(), problem.kv_heads * problem.head_kv_bytes());
     const uint64_t row_bytes = sizeof(QueryHeader) + d;
-    const uint32_t block = key_block(d);
+    const uint32_t block = key_block(d, problem.widths);
     const auto [k_bits, v_bits] = problem.widths;
     std::vector<uint8_t> out;
     for (uint32_t head = 0; head < problem.heads; ++head) {

@@ -25,7 +25,7 @@ struct Problem {
 
     uint32_t query_blocks() const { return (length + kQueryBlock - 1) / kQueryBlock; }
     uint32_t key_blocks() const {
-        return (length + key_block(head_size) - 1) / key_block(head_size);
+        return (length + key_block(head_size, widths) - 1) / key_block(head_size, widths);
     }
     /// Key blocks that a block of queries needs.
     uint32_t key_blocks(uint32_t query_block) const;
@@ -36,10 +36,10 @@ struct Problem {
         return uint64_t{query_blocks()} * kQueryBlock * (sizeof(QueryHeader) + head_size);
     }
     uint64_t block_k_bytes() const {
-        return uint64_t{key_block(head_size)} * head_size * widths.k / 8;
+        return uint64_t{key_block(head_size, widths)} * head_size * widths.k / 8;
     }
     uint64_t block_v_bytes() const {
-        return uint64_t{key_block(head_size)} * head_size * widths.v / 8;
+        return uint64_t{key_block(head_size, widths)} * head_size * widths.v / 8;
     }
     uint64_t head_kv_bytes() const { return key_blocks() * (block_k_bytes() + block_v_bytes()); }
     uint64_t head_o_bytes() const {

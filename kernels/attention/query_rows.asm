@@ -103,42 +103,45 @@
     .endpipeline
 .endm
 
-// Sixteen columns of 8 queries (x0, x1) by 16 keys (x2, x3).
-.macro row_product a0, a1, a2, a3, load, step
-    vlda wl0, [p1, #128 * column - 512]
-    vlda wh0, [p1, #128 * column - 480]
-    vlda wl1, [p1, #128 * column - 448]
-    vlda wh1, [p1, #128 * column - 416]
+// Sixteen columns of 8 queries, x\q and x\r, by 16 keys, x2 and x3.
+.macro row_product q, r, a0, a1, a2, a3, load, step
+    vlda wl\q, [p1, #128 * column - 512]
+    vlda wh\q, [p1, #128 * column - 480]
+    vlda wl\r, [p1, #128 * column - 448]
+    vlda wh\r, [p1, #128 * column - 416]
     vldb wl2, [p0], #32
     vldb wh2, [p0], #32
     vldb wl3, [p0], #32
     \load wh3, [p0], \step
     .if column == 0
-    vmul \a0, x0, x2, r10
-    vmul \a1, x1, x2, r10
-    vmul \a2, x0, x3, r10
-    vmul \a3, x1, x3, r10
+    vmul \a0, x\q, x2, r10
+    vmul \a1, x\r, x2, r10
+    vmul \a3, x\r, x3, r10
+    vmul \a2, x\q, x3, r10
     .else
-    vmac \a0, \a0, x0, x2, r10
-    vmac \a1, \a1, x1, x2, r10
-    vmac \a2, \a2, x0, x3, r10
-    vmac \a3, \a3, x1, x3, r10
+    vmac \a0, \a0, x\q, x2, r10
+    vmac \a1, \a1, x\r, x2, r10
+    vmac \a3, \a3, x\r, x3, r10
+    vmac \a2, \a2, x\q, x3, r10
     .endif
     .set column, column + 1
 .endm
 .macro row_products a0, a1, a2, a3, load, step
     .set column, 0
-    .rept kHeadSize / 16 - 1
-    row_product \a0, \a1, \a2, \a3, vldb, #32
+    .rept kHeadSize / 32 - 1
+    row_product 0, 1, \a0, \a1, \a2, \a3, vldb, #32
+    row_product 4, 5, \a0, \a1, \a2, \a3, vldb, #32
     .endr
-    row_product \a0, \a1, \a2, \a3, \load, \step
+    row_product 0, 1, \a0, \a1, \a2, \a3, vldb, #32
+    row_product 4, 5, \a0, \a1, \a2, \a3, \load, \step
 .endm
-.macro row_exponent acc, multiplier, s, y
-    vsrs.s16.s32 x\s, \acc, s0
-    vmul \acc, x\s, \multiplier, r11
-    vsrs.s16.s32 x\y, \acc, s1
-    vst wl\y, [p2], #32
-    vst wh\y, [p2], #32
+// The largest of a query's scores gives the largest exponent, so only its exponent is taken to a
+// register: the others are shifted on their way to memory.
+.macro row_exponent i, multiplier, s
+    vsrs.s16.s32 x\s, cm\i, s0
+    vmul cm\i, x\s, \multiplier, r11
+    vst.srs.s16.s32 bml\i, s1, [p2], #32
+    vst.srs.s16.s32 bmh\i, s1, [p2], #32
 .endm
 // Maxima of 4 queries in each of \a and \b to [8 queries][4] in \a.
 .macro row_partial a, b, t
@@ -165,30 +168,34 @@
     .bank p2, Y_BANK
     .bank p3, 1
     .bank p4, 1
-    vlda wl4, [p4], #32
-    vlda wh4, [p4], #32
-    vlda wl5, [p4], #32
-    vlda.2d wh5, [p4], d2
+    vlda wl6, [p4], #32
+    vlda wh6, [p4], #32
+    vlda wl7, [p4], #32
+    vlda.2d wh7, [p4], d2
     row_products cm0, cm1, cm2, cm3, vldb, #32
-    row_exponent cm0, x4, 8, 6
-    row_exponent cm1, x5, 9, 7
-    row_exponent cm2, x4, 8, 10
-    vmax_lt.s16 x6, r16, x6, x10
-    row_exponent cm3, x5, 9, 11
-    vmax_lt.s16 x7, r16, x7, x11
+    row_exponent 0, x6, 10
+    row_exponent 1, x7, 11
+    row_exponent 2, x6, 8
+    vmax_lt.s16 x10, r16, x10, x8
+    row_exponent 3, x7, 9
+    vmax_lt.s16 x11, r16, x11, x9
     row_products cm4, cm5, cm6, cm7, vldb.2d, d0
     padda.2d [p1], d1
-    row_exponent cm4, x4, 8, 10
-    vmax_lt.s16 x6, r16, x6, x10
-    row_exponent cm5, x5, 9, 11
-    vmax_lt.s16 x7, r16, x7, x11
-    row_exponent cm6, x4, 8, 10
-    vmax_lt.s16 x6, r16, x6, x10
-    row_exponent cm7, x5, 9, 11
-    vmax_lt.s16 x7, r16, x7, x11
-    row_partial x6, x7, x10
-    vst wl6, [p3], #32
-    vst wh6, [p3], #32
+    row_exponent 4, x6, 8
+    vmax_lt.s16 x10, r16, x10, x8
+    row_exponent 5, x7, 9
+    vmax_lt.s16 x11, r16, x11, x9
+    row_exponent 6, x6, 8
+    vmax_lt.s16 x10, r16, x10, x8
+    row_exponent 7, x7, 9
+    vmax_lt.s16 x11, r16, x11, x9
+    vmul cm8, x10, x6, r11
+    vsrs.s16.s32 x10, cm8, s1
+    vmul cm8, x11, x7, r11
+    vsrs.s16.s32 x11, cm8, s1
+    row_partial x10, x11, x8
+    vst wl10, [p3], #32
+    vst wh10, [p3], #32
     .endpipeline
 .endm
 
@@ -237,27 +244,49 @@
     vmax_lt.s16 x0, r16, x0, x2
 .endm
 
-// 8 keys of 8 queries: bytes to \y0, and their sums.
-.macro row_pair y0, y0l, y0h, y1, y1l, y1h, t0, t1
-    vlda \y0l, [p0], #32
-    vlda \y0h, [p0], #32
-    vldb \y1l, [p0], #32
-    vldb \y1h, [p0], #32
-    vmaxdiff_lt.s16 \y0, r17, \y0, x11
-    vmaxdiff_lt.s16 \y1, r17, \y1, x8
-    vfloor.s32.bf16 \t0, \y0l, s2
-    vfloor.s32.bf16 \t1, \y0h, s2
-    vshuffle \y0, \t0, \t1, r14
-    vfloor.s32.bf16 \t0, \y1l, s2
-    vfloor.s32.bf16 \t1, \y1h, s2
-    vshuffle \y1, \t0, \t1, r14
-    vadd.16 \y0, \y0, x10
-    vadd.16 \y1, \y1, x10
-    vshuffle \y0, \y0, \y1, r9      // T8_64x2_hi: high bytes
-    vmac cm8, cm8, \y0, x9, r12
+// 8 keys of 8 queries: bytes in x\o, and their sums by way of x\y0, x\y1 and x\t0 to x\t3.
+.macro row_pair y0, y1, t0, t1, t2, t3, o, word
+    vlda wl\y0, [p0], #32
+    vlda wh\y0, [p0], #32
+    vldb wl\y1, [p0], #32
+    vldb wh\y1, [p0], #32
+    vmaxdiff_lt.s16 x\y0, r17, x\y0, x11
+    vmaxdiff_lt.s16 x\y1, r17, x\y1, x8
+    vfloor.s32.bf16 x\t0, wl\y0, s2
+    vfloor.s32.bf16 x\t1, wh\y0, s2
+    vshuffle x\t0, x\t0, x\t1, r14
+    vfloor.s32.bf16 x\t2, wl\y1, s2
+    vfloor.s32.bf16 x\t3, wh\y1, s2
+    vshuffle x\t2, x\t2, x\t3, r14
+    vadd.16 x\t0, x\t0, x10
+    vadd.16 x\t2, x\t2, x10
+    vshuffle x\o, x\t0, x\t2, r9    // T8_64x2_hi: high bytes
+    vmac cm8, cm8, x\o, x9, \word
 .endm
+.macro row_save x, step
+    vst wl\x, [p1], #32
+    vst wh\x, [p1], \step
+.endm
+.if kValueBits == 8
+.macro row_quad word
+    row_pair 7, 6, 4, 3, 0, 5, 5, \word
+    row_save 5, m0
+    row_pair 2, 7, 4, 0, 6, 3, 0, r12
+    row_save 0, m0
+.endm
+.else
+.macro row_quad word
+    row_pair 6, 0, 7, 2, 3, 4, 7, \word
+    row_pair 5, 2, 1, 4, 0, 4, 3, r12
+    vshuffle x4, x7, x3, r26
+    vshuffle x1, x7, x3, r27
+    row_save 4, #32
+    row_save 1, m0
+.endm
+.endif
 
-// r0 groups: p0 and p1 Y, p2 BIAS, p3 and p4 SUM.
+// r5 groups from r4 on: p0 and p1 Y, p2 BIAS, p3 and p4 SUM. A block's sums are put by themselves
+// first: 32 keys at a time are as many as the assembler schedules well.
 .macro row_probabilities
     movxm r1, #0x1111               // x9 sums 8 keys of a row into 4 lanes, the next 8 into 4 more
     vbcst.32 x9, r1
@@ -265,43 +294,50 @@
     vbcst.32 x8, r1
     mova r1, #10                    // T256_2x2_lo
     vshuffle x9, x9, x8, r1
-    .pipeline probabilities_loop, r0, 2
+    pointer p5, BLOCK_SUM
+    mov p6, p5
+    dimension 2, -96, UNITS, 32
+    dimension 5, -96, UNITS, 32
+    mova r20, #0
+    mova r21, #UNITS - 1
+    mova r0, #UNITS
+    mul r0, r0, r5
+    .pipeline probabilities_loop, r0, 3
     .bank p0, Y_BANK
     .bank p1, Y_BANK
     .bank p2, 1
-    .bank p3, 1
-    .bank p4, 1
+    .bank p5, 1
+    and r20, r20, r21               // units of the group done: the first starts from zero
+    eqz r22, r20
+    add r20, r20, #1
+    or r22, r22, r12
     vlda wl11, [p2], #32
     vlda wh11, [p2], #32
     vlda wl8, [p2], #32
-    vlda wh8, [p2], #32
-    vlda amll8, [p3], #32
-    vlda amlh8, [p3], #32
-    vlda amhl8, [p3], #32
-    vlda amhh8, [p3], #32
-    .rept kBlock / 16
-    row_pair x0, wl0, wh0, x1, wl1, wh1, x2, x3
-    .if kValueBits == 8
-    vst wl0, [p1], #32
-    vst wh0, [p1], m0
-    .endif
-    row_pair x4, wl4, wh4, x5, wl5, wh5, x6, x7
-    .if kValueBits == 8
-    vst wl4, [p1], #32
-    vst wh4, [p1], m0
-    .else
-    vshuffle x1, x0, x4, r26
-    vshuffle x5, x0, x4, r27
-    vst wl1, [p1], #32
-    vst wh1, [p1], #32
-    vst wl5, [p1], #32
-    vst wh5, [p1], m0
-    .endif
-    .endr
-    vst amll8, [p4], #32
-    vst amlh8, [p4], #32
-    vst amhl8, [p4], #32
-    vst amhh8, [p4], #32
+    vlda.2d wh8, [p2], d2
+    row_quad r22
+    row_quad r12
+    vst amll8, [p5], #32
+    vst amlh8, [p5], #32
+    vst amhl8, [p5], #32
+    vst.2d amhh8, [p5], d5
+    .endpipeline
+    mov r0, r5
+    mova r6, #0
+    .pipeline sums_loop, r0, 2
+    vlda amll0, [p3], #32
+    vlda amlh0, [p3], #32
+    vlda amhl0, [p3], #32
+    vlda amhh0, [p3], #32
+    vlda amll1, [p6], #32
+    vlda amlh1, [p6], #32
+    vlda amhl1, [p6], #32
+    vlda amhh1, [p6], #32
+    vadd cm0, cm0, cm1, r6
+    vst amll0, [p4], #32
+    vst amlh0, [p4], #32
+    vst amhl0, [p4], #32
+    vst amhh0, [p4], #32
     .endpipeline
 .endm
 
@@ -318,8 +354,8 @@
     \ldb wh\a1, [p1], \p_step
     vmac cm4, \c0, x\a0, x\b0, r12
     vmac cm5, \c1, x\a1, x\b0, r12
-    vmac cm6, \c2, x\a0, x\b1, r12
     vmac cm7, \c3, x\a1, x\b1, r12
+    vmac cm6, \c2, x\a0, x\b1, r12
 .endm
 .macro row_values
     movxm m5, #kHeadSize * 8 - 96
@@ -349,8 +385,13 @@
     .endif
     .endr
     row_value cm0, cm1, cm2, cm3, 0, 1, 2, 3, vlda, m5, vldb, m6
-    .rept kBlock / 32 - 1
+    .if kBlock == 64
     row_value cm4, cm5, cm6, cm7, 4, 5, 6, 7, vlda, m5, vldb, m6
+    row_value cm4, cm5, cm6, cm7, 8, 9, 10, 11, vlda, m5, vldb, m6
+    .endif
+    .rept kBlock / 128 * 2
+    row_value cm4, cm5, cm6, cm7, 4, 5, 6, 7, vlda, m5, vldb, m6
+    row_value cm4, cm5, cm6, cm7, 8, 9, 10, 11, vlda, m5, vldb, m6
     row_value cm4, cm5, cm6, cm7, 0, 1, 2, 3, vlda, m5, vldb, m6
     .endr
     row_value cm4, cm5, cm6, cm7, 4, 5, 6, 7, vlda.2d, d0, vldb.2d, d1

@@ -86,7 +86,7 @@ QueryHeader score_scale(uint32_t head_size, Widths widths, double scale, double 
 
 std::vector<uint16_t> reference(const Head& head) {
     const uint32_t d = head.head_size;
-    const uint32_t block = key_block(d);
+    const uint32_t block = key_block(d, head.widths);
     if (block == 0) {
         throw std::invalid_argument("head size " + std::to_string(d) + " is not 32, 64 or 128");
     }

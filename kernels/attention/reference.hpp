@@ -8,16 +8,18 @@
 
 namespace xdna::kernels::attention {
 
-/// Keys that are worked on at once: probabilities are rounded against the maximum of the blocks so
-/// far, so that this is part of the result. 0 for a head size that there is no kernel for.
-constexpr uint32_t key_block(uint32_t head_size) {
-    return head_size == 32 || head_size == 64 ? 128 : head_size == 128 ? 32 : 0;
-}
 /// Bits of an element of K and of V: 8, or 4 (-8 to 7).
 struct Widths {
     uint32_t k = 8;
     uint32_t v = 8;
 };
+/// Keys that are worked on at once: probabilities are rounded against the maximum of the blocks so
+/// far, so that this is part of the result. 0 for a head size that there is no kernel for.
+constexpr uint32_t key_block(uint32_t head_size, Widths widths) {
+    return head_size == 32 || head_size == 64 ? 128
+           : head_size == 128                 ? (widths.v == 8 ? 32 : 64)
+                                              : 0;
+}
 /// Bits that a score loses before it is multiplied.
 constexpr unsigned score_shift(uint32_t head_size, Widths widths) {
     return (head_size == 32 ? 4 : head_size == 64 ? 5 : 6) - (8 - widths.k);
@@ -26,7 +28,7 @@ constexpr unsigned score_shift(uint32_t head_size, Widths widths) {
 /// What stands before each query's values: how its scores become exponents, and what it may see.
 struct QueryHeader {
     /// Scores, shifted right by score_shift(), times this, shifted right by `shift`: exponents of
-    /// 2 with 7 fraction bits.
+    /// 2 with 7 fraction bits. Not negative with 4-bit keys.
     int16_t multiplier = 0;
     /// Keys 0 to this - 1 count. Never less than that of the query before, in a block of 256.
     uint16_t visible = 0;

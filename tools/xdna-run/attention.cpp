@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "kernels/attention/attention.hpp"
+#include "kernels/attention/quantise.hpp"
 #include "tools/xdna-run/files.hpp"
 #include "tools/xdna-run/npy.hpp"
 #include "tools/xdna-run/session.hpp"
@@ -20,17 +21,29 @@ namespace {
 using kernels::attention::Problem;
 using kernels::attention::QueryHeader;
 
-// One of q, k and v: numbers as given, and the int8 of which `scale` (one a row) makes them again.
+// One of q, k and v: numbers as given, and the integers of which value() makes them again.
 struct Operand {
     uint64_t heads = 0;
     uint64_t length = 0;
     uint64_t head_size = 0;
     std::vector<double> values;
     std::vector<int8_t> quantised;
-    std::vector<double> scale;
+    std::vector<double> scale;  // one a row
     bool given_int8 = false;
+    // One a channel of each head; none: 1 and 0.
+    std::vector<double> channel_scale = {};
+    std::vector<double> offset = {};
 
     uint64_t rows() const { return heads * length; }
+    uint64_t channel(uint64_t i) const {
+        return i / head_size / length * head_size + i % head_size;
+    }
+    // `integer`, or what is computed of such, in place i.
+    double value(double integer, uint64_t i) const {
+        const double scaled = integer * scale[i / head_size];
+        return channel_scale.empty() ? scaled
+                                     : scaled * channel_scale[channel(i)] + offset[channel(i)];
+    }
 };
 
 double half_value(uint16_t bits) {
@@ -128,32 +141,90 @@ Operand random_operand(uint64_t heads, uint64_t length, uint64_t head_size,
     return out;
 }
 
-// int8 with one scale for each `rows_together` rows.
-void quantise(Operand& operand, uint64_t rows_together) {
-    if (operand.given_int8) {
-        return;
+// Integers with one scale for each `rows_together` rows, of what is left of the values when each
+// channel's offset and scale are taken out.
+void quantise_rows(Operand& operand, uint64_t rows_together, uint32_t bits) {
+    std::vector<double> left = operand.values;
+    if (!operand.channel_scale.empty()) {
+        for (size_t i = 0; i < left.size(); ++i) {
+            const uint64_t channel = operand.channel(i);
+            left[i] = (left[i] - operand.offset[channel]) / operand.channel_scale[channel];
+        }
     }
-    operand.quantised.resize(operand.values.size());
+    operand.quantised.resize(left.size());
     operand.scale.resize(operand.rows());
     const uint64_t count = rows_together * operand.head_size;
-    for (uint64_t first = 0; first < operand.values.size(); first += count) {
-        double largest = 0;
+    for (uint64_t first = 0; first < left.size(); first += count) {
+        const double scale =
+            kernels::attention::best_scale(std::span(left).subspan(first, count), bits);
         for (uint64_t i = first; i < first + count; ++i) {
-            largest = std::max(largest, std::abs(operand.values[i]));
-        }
-        const double scale = largest > 0 ? largest / 127 : 1;
-        for (uint64_t i = first; i < first + count; ++i) {
-            operand.quantised[i] = static_cast<int8_t>(std::lround(operand.values[i] / scale));
+            operand.quantised[i] = kernels::attention::quantised(left[i], scale, bits);
             operand.scale[i / operand.head_size] = scale;
         }
     }
+}
+
+// Integers of `bits` with one scale and one offset, the mean, for each channel of a head.
+void quantise_channels(Operand& operand, uint32_t bits) {
+    operand.quantised.resize(operand.values.size());
+    operand.scale.assign(operand.rows(), 1);
+    const uint64_t d = operand.head_size;
+    std::vector<double> column(operand.length);
+    for (uint64_t c = 0; c < operand.heads * d; ++c) {
+        const uint64_t first = c / d * operand.length * d + c % d;
+        double mean = 0;
+        for (uint64_t i = 0; i < operand.length; ++i) {
+            column[i] = operand.values[first + i * d];
+            mean += column[i] / static_cast<double>(operand.length);
+        }
+        for (double& each : column) {
+            each -= mean;
+        }
+        const double scale = kernels::attention::best_scale(column, bits);
+        operand.channel_scale.push_back(scale);
+        operand.offset.push_back(mean);
+        for (uint64_t i = 0; i < operand.length; ++i) {
+            operand.quantised[first + i * d] =
+                kernels::attention::quantised(column[i], scale, bits);
+        }
+    }
+}
+
+// 8 bits: Q a scale a query, K and V one a head. 4 bits: K and V one a channel, the mean taken out.
+// K's mean adds the same to all scores of a query and so changes nothing, its channels' scales go
+// to Q; V's are the reader's affair.
+void quantise(Operand& q, Operand& k, Operand& v, kernels::attention::Widths widths) {
+    const auto one = [](Operand& operand, uint32_t bits) {
+        if (!operand.given_int8 && bits == 8) {
+            quantise_rows(operand, operand.length, bits);
+        } else if (!operand.given_int8) {
+            quantise_channels(operand, bits);
+        }
+    };
+    one(v, widths.v);
+    if (widths.k == 8 || !q.given_int8) {
+        one(k, widths.k);
+    } else if (!k.given_int8) {
+        quantise_rows(k, k.length, widths.k);
+    }
+    if (q.given_int8) {
+        return;
+    }
+    if (!k.channel_scale.empty()) {
+        q.offset.assign(q.heads * q.head_size, 0);
+        for (uint64_t c = 0; c < q.heads * q.head_size; ++c) {
+            const uint64_t shared = c / q.head_size / (q.heads / k.heads);
+            q.channel_scale.push_back(1 / k.channel_scale[shared * q.head_size + c % q.head_size]);
+        }
+    }
+    quantise_rows(q, 1, 8);
 }
 
 // As the integers have it.
 std::vector<double> dequantised(const Operand& operand) {
     std::vector<double> out(operand.quantised.size());
     for (size_t i = 0; i < out.size(); ++i) {
-        out[i] = operand.quantised[i] * operand.scale[i / operand.head_size];
+        out[i] = operand.value(operand.quantised[i], i);
     }
     return out;
 }
@@ -265,10 +336,7 @@ int run_attention(const Options& options) {
                                     std::to_string(problem.head_size) + ", q " +
                                     std::to_string(q.head_size));
     }
-    // A query each has its scale, a head of keys or values another.
-    quantise(q, 1);
-    quantise(k, k.length);
-    quantise(v, v.length);
+    quantise(q, k, v, problem.widths);
     std::vector<QueryHeader> headers;
     const uint64_t group = q.heads / k.heads;
     const double root = std::sqrt(static_cast<double>(q.head_size));
@@ -306,8 +374,9 @@ int run_attention(const Options& options) {
     const auto bits = unpack_output(problem, raw);
     std::vector<double> o(bits.size());
     for (size_t i = 0; i < o.size(); ++i) {
-        const uint64_t head = i / (q.length * q.head_size) / group;
-        o[i] = kernels::attention::value_of_bf16(bits[i]) * v.scale[head * v.length];
+        const uint64_t each = q.length * q.head_size;
+        o[i] =
+            v.value(kernels::attention::value_of_bf16(bits[i]), i / each / group * each + i % each);
     }
     if (const auto file = options.files.find("o"); file != options.files.end()) {
         Array array{"<f4", {q.heads, q.length, q.head_size}, Bytes(o.size() * 4)};
@@ -338,7 +407,7 @@ int run_attention(const Options& options) {
                            {"largest_value", error.largest_expected}};
             text += std::string("\n  to float64 attention on ") + what + ": " + in_words(error);
         };
-        add("to_float64_of_integers", "the int8 values",
+        add("to_float64_of_integers", "the quantised values",
             exact(problem, dequantised(q), dequantised(k), dequantised(v)));
         if (!q.given_int8) {
             add("to_float64", "the original values", exact(problem, q.values, k.values, v.values));

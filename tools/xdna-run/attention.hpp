@@ -7,7 +7,7 @@
 
 namespace xdna::run {
 
-/// attention_{256,512,1024,2048}_int8, with or without the head size behind it.
+/// attention_{256,512,1024,2048}_{int8,int4_int8,int4}, with or without the head size behind it.
 bool is_attention(const std::string& kernel);
 
 /// Runs it on --q, --k and --v: .npy, [heads][length][head size] or without heads, of float16,

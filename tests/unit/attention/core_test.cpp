@@ -23,7 +23,7 @@ std::vector<std::byte> program(uint32_t d, Widths widths, bool pipeline) {
     options.pipeline = pipeline;
     options.include_folders = {"kernels/attention"};
     options.defines = {{"kHeadSize", d},
-                       {"kBlock", key_block(d)},
+                       {"kBlock", key_block(d, widths)},
                        {"kKeyBits", widths.k},
                        {"kValueBits", widths.v}};
     as::Diagnostics diagnostics;
@@ -48,7 +48,7 @@ class Bench {
 
     // Results of the queries from `first` on, 64 of them, the way that one core has them.
     std::vector<uint16_t> run(const Sample& sample, uint32_t first) {
-        const uint32_t block = key_block(d_);
+        const uint32_t block = key_block(d_, widths_);
         uint32_t most = 0;
         for (uint32_t i = 0; i < kQueries; ++i) {
             most = std::max<uint32_t>(most, sample.headers[first + i].visible);
@@ -117,7 +117,7 @@ class Bench {
     // Tiles of 16 rows x 8 columns, by rows.
     void put_values(uint32_t offset, const std::vector<int8_t>& rows, uint32_t first) {
         std::vector<int8_t> elements;
-        for (uint32_t key = first; key < first + key_block(d_); key += 16) {
+        for (uint32_t key = first; key < first + key_block(d_, widths_); key += 16) {
             for (uint32_t j = 0; j < d_; j += 8) {
                 for (uint32_t i = key; i < key + 16; ++i) {
                     for (uint32_t b = 0; b < 8; ++b) {
@@ -134,7 +134,7 @@ class Bench {
             return put_values(0, rows, first);
         }
         std::vector<int8_t> elements;
-        for (uint32_t key = first; key < first + key_block(d_); key += 16) {
+        for (uint32_t key = first; key < first + key_block(d_, widths_); key += 16) {
             for (uint32_t j = 0; j < d_; j += 16) {
                 for (uint32_t tile = key; tile < key + 16; tile += 8) {
                     for (uint32_t c = j; c < j + 16; ++c) {
