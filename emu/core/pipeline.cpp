@@ -35,6 +35,7 @@ void Pipeline::reset() {
     state.set_scalar(kLe, kAddressMask);
     state.set_scalar(kMcdEnable, 1);
     state.set_scalar(kScdEnable, 1);
+    load_buffer.restart(0);
     pc = 0;
     cycle_ = 0;
     for (Cycle& each : ring_) {

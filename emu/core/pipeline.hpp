@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "emu/array/core_model.hpp"
+#include "emu/core/load_buffer.hpp"
 #include "emu/core/state.hpp"
 #include "kernels/isa/bundle.hpp"
 
@@ -60,13 +61,14 @@ struct Exec {
 struct LateData {
     uint32_t address;
     uint32_t word;
-    std::array<Cell, 4> cells;
+    std::array<Cell, 7> cells;
 };
 using LateHandler = void (*)(Pipeline&, const Exec&, LateData&);
 
 class Pipeline {
   public:
     State state;
+    LoadBuffer load_buffer;
     uint32_t pc = 0;
 
     void reset();
@@ -127,6 +129,14 @@ class Pipeline {
     template <size_t N>
     void write_cells(const Exec& exec, int operand, const std::array<Cell, N>& cells) {
         std::copy_n(cells.data(), N, write_cells(exec, operand));
+    }
+    /// The same for one atom of a register whose atoms are not consecutive.
+    Cell& write_cell(isa::Atom atom, unsigned write_cycle) {
+        CellWrite& write = in(write_cycle).cells.push();
+        write.atom = atom;
+        write.count = 1;
+        write.bypass = isa::Bypass::kNone;
+        return write.cells[0];
     }
 
     /// Runs `handler` in cycle `cycle` of the instruction, counted from issue. The Exec must be

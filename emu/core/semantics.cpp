@@ -23,9 +23,9 @@ using Table = std::array<const Semantics*, isa::kOpCount>;
 
 Table build() {
     std::map<std::string_view, const Semantics*> rows;
-    for (const auto& part :
-         {scalar_semantics(), memory_semantics(), sync_semantics(), vector_alu_semantics(),
-          vector_convert_semantics(), vector_permute_semantics(), vector_mac_semantics()}) {
+    for (const auto& part : {scalar_semantics(), memory_semantics(), compressed_load_semantics(),
+                             sync_semantics(), vector_alu_semantics(), vector_convert_semantics(),
+                             vector_permute_semantics(), vector_mac_semantics()}) {
         for (const Semantics& row : part) {
             rows.emplace(row.key, &row);
         }

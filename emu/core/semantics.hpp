@@ -21,6 +21,7 @@ struct Semantics {
 /// The rows of each file.
 std::span<const Semantics> scalar_semantics();
 std::span<const Semantics> memory_semantics();
+std::span<const Semantics> compressed_load_semantics();
 std::span<const Semantics> sync_semantics();
 std::span<const Semantics> vector_alu_semantics();
 std::span<const Semantics> vector_convert_semantics();

@@ -1,172 +1,18 @@
 // The multiplier and the accumulator adder (vec slot).
 //
-// The word in a scalar register says what is multiplied by what; bits and geometries: Xilinx/
-// llvm-aie, clang/lib/Headers/aiev2_vmult.h. Products are made of the vectors read in the first
-// cycle; accumulators are read in the third.
+// The word in a scalar register says what is multiplied by what. Products are made of the vectors
+// read in the first cycle; accumulators are read in the third.
 #include <algorithm>
 #include <cstring>
 
-#include "emu/core/dot_products.hpp"
-#include "emu/core/lanes.hpp"
+#include "emu/core/multiply_modes.hpp"
 #include "emu/core/semantics.hpp"
 
 namespace xdna::emu::core {
 namespace {
 
-// The configuration word.
-struct Word {
-    uint32_t bits;
-    bool zero_first;  // the first accumulator counts as 0
-    unsigned mode;    // accumulator, operand widths and variant: bits 7:1
-    bool y_signed;
-    bool x_signed;
-    bool shift_first;  // the first accumulator << 16
-    bool negate_product;
-    bool negate_first;
-    bool negate_second;
-    unsigned complex;
-
-    explicit Word(uint32_t w)
-        : bits(w),
-          zero_first(w & 1),
-          mode(w >> 1 & 0x7F),
-          y_signed(w >> 8 & 1),
-          x_signed(w >> 9 & 1),
-          shift_first(w >> 10 & 1),
-          negate_product(w >> 11 & 1),
-          negate_first(w >> 12 & 1),
-          negate_second(w >> 13 & 1),
-          complex(w >> 16) {}
-    bool wide() const { return (mode & 3) == 1; }  // 64-bit accumulator lanes
-};
-constexpr unsigned mode(unsigned amode, unsigned bmode, unsigned variant) {
-    return amode | bmode << 2 | variant << 4;
-}
-
 // Signs of the terms, as the mnemonic has them; the word's flip each of them.
 enum Signs : uint32_t { kNegateProduct = 1, kNegateFirst = 2, kNegateSecond = 4 };
-
-// An accumulator of 32 lanes of 32, or 16 of 64 bits.
-using Narrow = Lanes<uint32_t, 4>;
-using Wide = Lanes<uint64_t, 4>;
-
-using Vector = Lanes<uint8_t, 2>;
-
-// A vector's first N elements of `Bits` bits.
-template <unsigned Bits, size_t N, typename To>
-std::array<To, N> elements(const Vector& v, bool sign) {
-    std::array<To, N> out;
-    if constexpr (Bits <= 8) {
-        for (size_t i = 0; i < N; ++i) {
-            out[i] = static_cast<To>(Bits == 4 ? v[i / 2] >> 4 * (i % 2) & 0xF : v[i]);
-        }
-        if (sign) {
-            constexpr To kTop = To{1} << (Bits - 1);
-            for (To& value : out) {
-                value = static_cast<To>((value ^ kTop) - kTop);
-            }
-        }
-    } else {
-        using Raw = std::conditional_t<Bits == 16, int16_t, int32_t>;
-        std::array<Raw, N> raw;
-        std::memcpy(raw.data(), v.data(), sizeof raw);
-        for (size_t i = 0; i < N; ++i) {
-            out[i] = sign ? static_cast<To>(raw[i])
-                          : static_cast<To>(static_cast<std::make_unsigned_t<Raw>>(raw[i]));
-        }
-    }
-    return out;
-}
-
-using Product = void (*)(const Vector& x, const Vector& y, const Word& word,
-                         std::array<Cell, 4>& out);
-
-// A (M x K) of X times B (K x N) of Y, all row-major from element 0; sums wrap at the lane's width.
-template <unsigned ABits, unsigned BBits, size_t M, size_t K, size_t N, typename Lane>
-void matrix(const Vector& x, const Vector& y, const Word& word, std::array<Cell, 4>& out) {
-    using Signed = std::make_signed_t<Lane>;
-    const auto a = elements<ABits, M * K, Signed>(x, word.x_signed);
-    const auto b = elements<BBits, K * N, Signed>(y, word.y_signed);
-    Lanes<Lane, 4> c{};
-    static_assert(M * N <= std::tuple_size_v<decltype(c)>);
-    for (size_t m = 0; m < M; ++m) {
-        for (size_t k = 0; k < K; ++k) {
-            const auto left = static_cast<Lane>(a[m * K + k]);
-            for (size_t n = 0; n < N; ++n) {
-                c[m * N + n] += left * static_cast<Lane>(b[k * N + n]);
-            }
-        }
-    }
-    out = std::bit_cast<std::array<Cell, 4>>(c);
-}
-
-// The same for the modes that kernels live in, 4 x K times K x 8 in lanes of 32 bits, where all
-// elements fit 16 bits: two products at once.
-template <unsigned ABits, unsigned BBits, size_t K>
-void matrix_of_16(const Vector& x, const Vector& y, const Word& word, std::array<Cell, 4>& out) {
-    if ((ABits == 16 && !word.x_signed) || (BBits == 16 && !word.y_signed)) {
-        return matrix<ABits, BBits, 4, K, 8, uint32_t>(x, y, word, out);
-    }
-    const auto a = elements<ABits, 4 * K, int16_t>(x, word.x_signed);
-    const auto b = elements<BBits, K * 8, int16_t>(y, word.y_signed);
-    multiply_4xK_Kx8<K>(a.data(), b.data(), reinterpret_cast<int32_t*>(out.data()));
-}
-
-// Lane i: the sum over t of a[i + t x L] b[i + t x L], L lanes.
-template <unsigned Bits, size_t L, size_t Terms, typename Lane>
-void elementwise(const Vector& x, const Vector& y, const Word& word, std::array<Cell, 4>& out) {
-    using Signed = std::make_signed_t<Lane>;
-    const auto a = elements<Bits, L * Terms, Signed>(x, word.x_signed);
-    const auto b = elements<Bits, L * Terms, Signed>(y, word.y_signed);
-    Lanes<Lane, 4> c{};
-    for (size_t t = 0; t < Terms; ++t) {
-        for (size_t i = 0; i < L; ++i) {
-            c[i] += static_cast<Lane>(a[t * L + i]) * static_cast<Lane>(b[t * L + i]);
-        }
-    }
-    out = std::bit_cast<std::array<Cell, 4>>(c);
-}
-
-struct Geometry {
-    unsigned mode;
-    Product product;
-};
-constexpr Geometry kGeometries[] = {
-    {mode(0, 0, 0), matrix_of_16<8, 4, 16>},
-    {mode(0, 1, 0), matrix_of_16<8, 8, 8>},
-    {mode(0, 2, 0), matrix_of_16<16, 8, 4>},
-    {mode(0, 3, 0), matrix_of_16<16, 16, 2>},
-    {mode(1, 2, 0), matrix<16, 8, 2, 8, 8, uint64_t>},
-    {mode(1, 2, 1), matrix<16, 8, 4, 8, 4, uint64_t>},
-    {mode(1, 3, 0), matrix<16, 16, 2, 4, 8, uint64_t>},
-    {mode(1, 3, 1), matrix<16, 16, 4, 4, 4, uint64_t>},
-    {mode(1, 0, 0), matrix<32, 16, 4, 2, 4, uint64_t>},
-    {mode(0, 1, 1), elementwise<8, 32, 2, uint32_t>},
-    {mode(0, 3, 1), elementwise<16, 32, 1, uint32_t>},
-    {mode(1, 3, 2), elementwise<16, 16, 2, uint64_t>},
-};
-
-[[noreturn]] void refuse(Pipeline& p, const Word& word) {
-    p.trap("multiply mode not modelled: amode " + std::to_string(word.mode & 3) + ", bmode " +
-           std::to_string(word.mode >> 2 & 3) + ", variant " + std::to_string(word.mode >> 4) +
-           ", complex mask " + std::to_string(word.complex));
-}
-
-constexpr auto kProducts = [] {
-    std::array<Product, 128> products{};
-    for (const Geometry& each : kGeometries) {
-        products[each.mode] = each.product;
-    }
-    return products;
-}();
-
-Product find_product(Pipeline& p, const Word& word) {
-    const Product product = kProducts[word.mode];
-    if (!product || word.complex) {
-        refuse(p, word);
-    }
-    return product;
-}
 
 // sum = +-sum +- (value << shift), lane by lane; lanes wrap.
 template <typename Lane>
@@ -198,11 +44,11 @@ constexpr std::array<Cell, 4> kZero{};
 // Operands: destination, accumulators (Count of them), X, Y, word.
 template <int Count>
 void finish_multiply(Pipeline& p, const Exec& e, LateData& data) {
-    const Word word(data.word);
+    const MultiplyWord word(data.word);
     const bool negate = word.negate_product != bool(e.parameter & kNegateProduct);
     std::array<Cell, 4> accumulator;
     Cell* sum = p.write_cells(e, 0);
-    std::copy(data.cells.begin(), data.cells.end(), sum);
+    std::copy_n(data.cells.begin(), 4, sum);
     if (Count >= 1 && !word.zero_first) {
         p.read_cells<4>(e, 1, accumulator.data());
         add_lanes(word.wide(), sum, negate, accumulator.data(),
@@ -219,18 +65,49 @@ void finish_multiply(Pipeline& p, const Exec& e, LateData& data) {
 template <int Count>
 void multiply(Pipeline& p, const Exec& e) {
     constexpr int kX = 1 + Count;
-    const Word word(p.read(e, kX + 2));
-    const Product product = find_product(p, word);
+    const MultiplyWord word(p.read(e, kX + 2));
+    const DenseProduct product = dense_product(word);
     LateData& data = p.later(e, 3, finish_multiply<Count>);
     data.word = word.bits;
-    product(read_lanes<uint8_t>(p, e, kX), read_lanes<uint8_t>(p, e, kX + 1), word, data.cells);
+    product(read_lanes<uint8_t>(p, e, kX), read_lanes<uint8_t>(p, e, kX + 1), word,
+            data.cells.data());
+}
+
+// X: an x register, or a y register, of which modes that need no more take the lower half.
+std::array<Cell, 4> read_x(const Pipeline& p, const Exec& e, int operand) {
+    std::array<Cell, 4> cells{};
+    p.read_cells(e, operand, cells.data());
+    return cells;
+}
+// Y: a qx register; its mask has no place beside its vector.
+std::array<Cell, 3> read_sparse(const Pipeline& p, const Exec& e, int operand) {
+    std::array<Cell, 3> cells{};
+    p.read_cells<2>(e, operand, cells.data());
+    const auto atoms = isa::atoms(e.registers[static_cast<size_t>(operand)]);
+    for (size_t half = 0; half < 2; ++half) {
+        std::copy_n(p.state.cells(atoms[2 + half])->words.begin(), 2, &cells[2].words[2 * half]);
+    }
+    return cells;
+}
+SparseOperand sparse_operand(const Cell* cells) {
+    SparseOperand operand;
+    std::memcpy(operand.data.data(), cells, sizeof operand.data);
+    std::memcpy(operand.mask.data(), cells + 2, sizeof operand.mask);
+    return operand;
+}
+
+template <int Count>
+void multiply_sparse(Pipeline& p, const Exec& e) {
+    constexpr int kX = 1 + Count;
+    const MultiplyWord word(p.read(e, kX + 2));
+    const SparseProduct product = sparse_product(word, e.operands[kX].cells * sizeof(Cell));
+    LateData& data = p.later(e, 3, finish_multiply<Count>);
+    data.word = word.bits;
+    product(std::bit_cast<WideOperand>(read_x(p, e, kX)),
+            sparse_operand(read_sparse(p, e, kX + 1).data()), word, data.cells.data());
 }
 
 // ---- bf16: 16 lanes of fp32 in half an accumulator ----
-
-// X row-major 4 x 8 times Y 8 x 4, or lanes i and i + 16 of both.
-constexpr unsigned kBf16Matrix = mode(2, 3, 0);
-constexpr unsigned kBf16Elementwise = mode(2, 3, 1);
 
 // Takes an operand into the sums, negated or not.
 void add_accumulator(const Pipeline& p, const Exec& e, int operand, bool negate, Bf16Sums& sums) {
@@ -241,28 +118,22 @@ void add_accumulator(const Pipeline& p, const Exec& e, int operand, bool negate,
     }
 }
 
-template <int Count>
+// X and Y are carried in the cells, one behind the other.
+using Terms = void (*)(const LateData& data, const MultiplyWord& word, Bf16Sums& sums);
+void carried_terms(const LateData& data, const MultiplyWord& word, Bf16Sums& sums) {
+    dense_terms(word)(carried_lanes<uint8_t, 2>(data, 0), carried_lanes<uint8_t, 2>(data, 2), sums);
+}
+void carried_sparse_terms(const LateData& data, const MultiplyWord& word, Bf16Sums& sums) {
+    sparse_terms(word, sizeof(WideOperand))(carried_lanes<uint8_t, 4>(data, 0),
+                                            sparse_operand(&data.cells[4]), sums);
+}
+
+template <int Count, Terms CarriedTerms>
 void finish_multiply_bf16(Pipeline& p, const Exec& e, LateData& data) {
-    const Word word(data.word);
-    const auto x = carried_lanes<uint16_t, 2>(data, 0);
-    const auto y = carried_lanes<uint16_t, 2>(data, 2);
+    const MultiplyWord word(data.word);
     Bf16Sums sums;
     sums.negate = word.negate_product != bool(e.parameter & kNegateProduct);
-    if (word.mode == kBf16Matrix) {
-        sums.terms = 8;
-        for (size_t k = 0; k < sums.terms; ++k) {
-            for (size_t m = 0; m < 4; ++m) {
-                std::fill_n(&sums.a[k][4 * m], 4, x[8 * m + k]);
-                std::copy_n(&y[4 * k], 4, &sums.b[k][4 * m]);
-            }
-        }
-    } else {
-        sums.terms = 2;
-        for (size_t k = 0; k < sums.terms; ++k) {
-            std::copy_n(&x[16 * k], 16, sums.a[k].begin());
-            std::copy_n(&y[16 * k], 16, sums.b[k].begin());
-        }
-    }
+    CarriedTerms(data, word, sums);
     if (Count >= 1 && !word.zero_first) {
         add_accumulator(p, e, 1, word.negate_first != bool(e.parameter & kNegateFirst), sums);
     }
@@ -274,15 +145,22 @@ void finish_multiply_bf16(Pipeline& p, const Exec& e, LateData& data) {
 template <int Count>
 void multiply_bf16(Pipeline& p, const Exec& e) {
     constexpr int kX = 1 + Count;
-    const Word word(p.read(e, kX + 2));
-    if ((word.mode != kBf16Matrix && word.mode != kBf16Elementwise) || word.shift_first ||
-        word.complex) {
-        refuse(p, word);
-    }
-    LateData& data = p.later(e, 3, finish_multiply_bf16<Count>);
+    const MultiplyWord word(p.read(e, kX + 2));
+    dense_terms(word);  // traps now, not in a later cycle
+    LateData& data = p.later(e, 3, finish_multiply_bf16<Count, carried_terms>);
     data.word = word.bits;
     p.read_cells<2>(e, kX, data.cells.data());
     p.read_cells<2>(e, kX + 1, data.cells.data() + 2);
+}
+template <int Count>
+void multiply_sparse_bf16(Pipeline& p, const Exec& e) {
+    constexpr int kX = 1 + Count;
+    const MultiplyWord word(p.read(e, kX + 2));
+    sparse_terms(word, e.operands[kX].cells * sizeof(Cell));
+    LateData& data = p.later(e, 3, finish_multiply_bf16<Count, carried_sparse_terms>);
+    data.word = word.bits;
+    std::ranges::copy(read_x(p, e, kX), data.cells.begin());
+    std::ranges::copy(read_sparse(p, e, kX + 1), data.cells.begin() + 4);
 }
 
 // ---- accumulators alone ----
@@ -298,7 +176,7 @@ void check_add_word(Pipeline& p, uint32_t bits) {
 }
 template <int Count>
 void finish_add(Pipeline& p, const Exec& e, LateData& data) {
-    const Word word(data.word);
+    const MultiplyWord word(data.word);
     std::array<Cell, 4> accumulator;
     Cell* sum = p.write_cells(e, 0);
     std::copy(kZero.begin(), kZero.end(), sum);
@@ -322,7 +200,7 @@ void accumulate(Pipeline& p, const Exec& e) {
 // fp32: one rounding; what would be denormal becomes zero of that sign.
 template <int Count>
 void finish_add_fp32(Pipeline& p, const Exec& e, LateData& data) {
-    const Word word(data.word);
+    const MultiplyWord word(data.word);
     Bf16Sums sums;
     if (!word.zero_first) {
         add_accumulator(p, e, 1, e.parameter & kNegateFirst, sums);
@@ -350,29 +228,39 @@ void clear(Pipeline& p, const Exec& e) {
     std::fill_n(to, e.operands[0].cells, Cell{});
 }
 
-// Dense forms; sparse ones have no row and trap.
-#define XDNA_DENSE(name, f, count, signs) \
-    { name "_vmac_cm_core_dense", f<count>, signs }
-#define XDNA_DENSE2(name, f, signs) \
-    { name "_vmac_bm_core_dense", f<2>, signs }
+// Sparse bf16 forms with 512 bits of X have no row and trap: the one sparse bf16 mode needs 1024.
+#define XDNA_MULTIPLY(name, count, signs)                                    \
+    {name "_vmac_cm_core_dense", multiply<count>, signs},                    \
+        {name "_vmac_cm_core_sparse_wide", multiply_sparse<count>, signs}, { \
+        name "_vmac_cm_core_sparse_narrow", multiply_sparse<count>, signs    \
+    }
+#define XDNA_MULTIPLY2(name, signs)                                      \
+    {name "_vmac_bm_core_dense", multiply<2>, signs},                    \
+        {name "_vmac_cm_core_sparse_wide", multiply_sparse<2>, signs}, { \
+        name "_vmac_cm_core_sparse_narrow", multiply_sparse<2>, signs    \
+    }
+#define XDNA_MULTIPLY_BF16(name, count, signs)                               \
+    {name "_vmac_bm_core_dense", multiply_bf16<count>, signs}, {             \
+        name "_vmac_bm_core_sparse_wide", multiply_sparse_bf16<count>, signs \
+    }
 
 constexpr Semantics kRows[] = {
-    XDNA_DENSE("VMUL", multiply, 0, 0),
-    XDNA_DENSE("VNEGMUL", multiply, 0, kNegateProduct),
-    XDNA_DENSE("VMAC", multiply, 1, 0),
-    XDNA_DENSE("VMSC", multiply, 1, kNegateProduct),
-    XDNA_DENSE("VNEGMAC", multiply, 1, kNegateFirst),
-    XDNA_DENSE("VNEGMSC", multiply, 1, kNegateFirst | kNegateProduct),
-    XDNA_DENSE2("VADDMAC", multiply, 0),
-    XDNA_DENSE2("VADDMSC", multiply, kNegateProduct),
-    XDNA_DENSE2("VSUBMAC", multiply, kNegateSecond),
-    XDNA_DENSE2("VSUBMSC", multiply, kNegateSecond | kNegateProduct),
-    {"VMUL_F_vmac_bm_core_dense", multiply_bf16<0>, 0},
-    {"VNEGMUL_F_vmac_bm_core_dense", multiply_bf16<0>, kNegateProduct},
-    {"VMAC_F_vmac_bm_core_dense", multiply_bf16<1>, 0},
-    {"VMSC_F_vmac_bm_core_dense", multiply_bf16<1>, kNegateProduct},
-    XDNA_DENSE2("VADDMAC_F", multiply_bf16, 0),
-    XDNA_DENSE2("VADDMSC_F", multiply_bf16, kNegateProduct),
+    XDNA_MULTIPLY("VMUL", 0, 0),
+    XDNA_MULTIPLY("VNEGMUL", 0, kNegateProduct),
+    XDNA_MULTIPLY("VMAC", 1, 0),
+    XDNA_MULTIPLY("VMSC", 1, kNegateProduct),
+    XDNA_MULTIPLY("VNEGMAC", 1, kNegateFirst),
+    XDNA_MULTIPLY("VNEGMSC", 1, kNegateFirst | kNegateProduct),
+    XDNA_MULTIPLY2("VADDMAC", 0),
+    XDNA_MULTIPLY2("VADDMSC", kNegateProduct),
+    XDNA_MULTIPLY2("VSUBMAC", kNegateSecond),
+    XDNA_MULTIPLY2("VSUBMSC", kNegateSecond | kNegateProduct),
+    XDNA_MULTIPLY_BF16("VMUL_F", 0, 0),
+    XDNA_MULTIPLY_BF16("VNEGMUL_F", 0, kNegateProduct),
+    XDNA_MULTIPLY_BF16("VMAC_F", 1, 0),
+    XDNA_MULTIPLY_BF16("VMSC_F", 1, kNegateProduct),
+    XDNA_MULTIPLY_BF16("VADDMAC_F", 2, 0),
+    XDNA_MULTIPLY_BF16("VADDMSC_F", 2, kNegateProduct),
     {"VADD", accumulate<2>, 0},
     {"VSUB", accumulate<2>, kNegateSecond},
     {"VNEGADD", accumulate<2>, kNegateFirst},

@@ -88,26 +88,35 @@ void broadcast_shuffle(Pipeline& p, const Exec& e) {
 }
 
 // The 1024 bits {s2:s1} from byte `amount` on; what lies beyond them is 0 (Xilinx/aie_api,
-// detail/aie2/shift.hpp; silicon-questions).
-Bytes shifted(const Bytes& low, const Bytes& high, uint32_t amount) {
+// detail/aie2/shift.hpp; silicon-questions). s1 may be taken from another byte, `from`.
+Bytes shifted(const Bytes& low, const Bytes& high, uint32_t amount, uint32_t from) {
     Bytes out{};
     for (size_t i = 0; i < out.size(); ++i) {
-        const uint64_t from = uint64_t{amount} + i;
-        out[i] = from < 64 ? low[from] : from < 128 ? high[from - 64] : 0;
+        const uint64_t at = uint64_t{amount} + i;
+        out[i] = at < 64 ? low[from + i] : at < 128 ? high[at - 64] : 0;
     }
     return out;
 }
 void shift(Pipeline& p, const Exec& e) {
-    write_lanes(p, e, 0,
-                shifted(read_lanes<uint8_t>(p, e, 1), read_lanes<uint8_t>(p, e, 2), p.read(e, 3)));
+    const uint32_t amount = p.read(e, 3);
+    write_lanes(
+        p, e, 0,
+        shifted(read_lanes<uint8_t>(p, e, 1), read_lanes<uint8_t>(p, e, 2), amount, amount));
 }
-// With a step of 0 it is vshift; what other steps do before that is open (silicon-questions).
+// With a step of 0 it is vshift. Steps 1 to 4 keep a window that slides by 4, 8, 16 or 32 bytes:
+// what is not taken of s2 is s1 from that byte on. It is how AMD's library uses it (Xilinx/aie_api,
+// detail/aie2/array_helpers.hpp, sliding_window_buffer_stream, and reverse.hpp); other steps, and
+// windows that would reach behind s1, are open (silicon-questions).
 void shift_align(Pipeline& p, const Exec& e) {
-    if (const uint32_t step = p.read(e, 2)) {
-        p.trap("vshift.align by step " + std::to_string(step) + " is not modelled");
+    const uint32_t step = p.read(e, 2);
+    const uint32_t amount = p.read(e, 4);
+    const uint32_t from = step == 0 ? amount : step <= 4 ? 2U << step : 64;
+    if (from > amount && amount < 64) {
+        p.trap("vshift.align by " + std::to_string(amount) + " with step " + std::to_string(step) +
+               " is not modelled");
     }
     write_lanes(p, e, 0,
-                shifted(read_lanes<uint8_t>(p, e, 1), read_lanes<uint8_t>(p, e, 3), p.read(e, 4)));
+                shifted(read_lanes<uint8_t>(p, e, 1), read_lanes<uint8_t>(p, e, 3), amount, from));
 }
 
 // Four look-ups at the addresses in the low or high four 32-bit lanes of a vector. A table keeps

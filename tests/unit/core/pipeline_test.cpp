@@ -114,7 +114,7 @@ struct Trap {
 
 TEST(Pipeline, WhatIsNotModelledTrapsByName) {
     const Trap traps[] = {
-        {"vmul cm0, y2, qx0, r0\n", "not modelled: vmul cm0, y2, qx0, r0 at pc 0x0"},
+        {"vmul.f bml0, x2, qx0, r0\n", "not modelled: vmul.f bml0, x2, qx0, r0 at pc 0x0"},
         {"movxm p0, #0x70001\nlda r0, [p0, #0]\nnop\nnop\nnop\nnop\nnop\n",
          "misaligned 4-byte access to 0x70001 in 'lda r0, [p0, #0]' at pc 0x6"},
         {"movxm p0, #0x10\nlda r0, [p0, #0]\nnop\nnop\nnop\nnop\nnop\n", "no data memory"},

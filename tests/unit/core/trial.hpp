@@ -147,6 +147,19 @@ class Trial {
         if (reg.file == F::kL) {
             return 0x30C00 + 16 * (16 + 2 * reg.index + w);
         }
+        if (reg.file == F::kY) {
+            return offset({F::kX, static_cast<uint8_t>(4 + 2 * reg.index)}, 0) + 4 * w;
+        }
+        if (reg.file == F::kQx || reg.file == F::kQw) {
+            // A vector, or half of one, the high half first; then its mask.
+            const bool whole = reg.file == F::kQx;
+            const auto vector = whole ? isa::Register{F::kX, reg.index}
+                                      : isa::Register{F::kW, static_cast<uint8_t>(reg.index ^ 1)};
+            const auto mask = static_cast<uint8_t>(whole ? reg.index : reg.index / 2);
+            const uint32_t skipped = whole || reg.index % 2 ? 0 : 2;
+            const uint32_t words = whole ? 16 : 8;
+            return w < words ? offset(vector, w) : offset({F::kQ, mask}, w - words + skipped);
+        }
         if (reg.file == F::kLc || reg.file == F::kSpec) {
             static constexpr uint32_t kSpecial[] = {0x31140, 0x31190, 0x31130, 0, 0x31150, 0x31120};
             return reg.file == F::kLc ? 0x31160 : kSpecial[reg.index];

@@ -4,50 +4,10 @@
 #include <cmath>
 #include <functional>
 
-#include "tests/unit/core/trial.hpp"
+#include "tests/unit/core/lanes.hpp"
 
 namespace xdna::emu::test {
 namespace {
-
-// Lane `i` of `bits` bits, sign- or zero-extended.
-int64_t lane(const Bytes& v, size_t i, unsigned bits, bool is_signed) {
-    uint64_t raw = 0;
-    if (bits == 4) {
-        raw = v[i / 2] >> 4 * (i % 2) & 0xF;
-    } else {
-        std::memcpy(&raw, &v[i * bits / 8], bits / 8);
-    }
-    if (is_signed && bits < 64 && raw >> (bits - 1)) {
-        raw |= ~0ULL << bits;
-    }
-    return static_cast<int64_t>(raw);
-}
-void set_lane(Bytes& v, size_t i, unsigned bits, int64_t value) {
-    if (bits == 4) {
-        uint8_t& byte = v[i / 2];
-        byte = static_cast<uint8_t>((byte & ~(0xF << 4 * (i % 2))) | (value & 0xF) << 4 * (i % 2));
-    } else {
-        std::memcpy(&v[i * bits / 8], &value, bits / 8);
-    }
-}
-// Lanes of all kinds: any, small, extreme.
-Bytes lanes(std::mt19937_64& random, size_t size, unsigned bits) {
-    Bytes v = random_bytes(random, size);
-    for (size_t i = 0; i < size * 8 / bits; ++i) {
-        switch (random() % 6) {
-            case 0:
-                set_lane(v, i, bits, static_cast<int64_t>(random() % 3) - 1);
-                break;
-            case 1:
-                set_lane(v, i, bits,
-                         (int64_t{1} << (bits - 1)) - static_cast<int64_t>(random() % 2));
-                break;
-            default:
-                break;
-        }
-    }
-    return v;
-}
 
 // ---- lane by lane ----
 
@@ -341,6 +301,70 @@ TEST(Vector, ShiftsAcrossTwoRegisters) {
     }
 }
 
+// A window that slides over memory, as AMD's library keeps it (Xilinx/aie_api,
+// detail/aie2/array_helpers.hpp, sliding_window_buffer_stream): of each load only what is new is
+// taken.
+TEST(Vector, ShiftAlignSlidesAWindow) {
+    std::mt19937_64 random(1);
+    const Bytes memory = random_bytes(random, 1024);
+    for (uint32_t step = 1; step <= 4; ++step) {
+        const size_t stride = 2U << step;
+        Bytes window(64);
+        for (size_t at = random() % 32; at + 160 < memory.size(); at += stride) {
+            const size_t next = at + 31;
+            const auto line = memory.begin() + static_cast<std::ptrdiff_t>(next / 32 * 32);
+            Trial trial(operations_of("vshift.align").front());
+            trial.set(1, window);
+            trial.set_scalar(2, step);
+            trial.set(3, Bytes(line, line + 64));
+            trial.set_scalar(4, static_cast<uint32_t>(next % 32 + 33));
+            trial.run();
+            const auto from = memory.begin() + static_cast<std::ptrdiff_t>(at);
+            if (at < stride + 32 && window == Bytes(64)) {
+                window = Bytes(from, from + 64);  // the first has nothing before it
+                continue;
+            }
+            window = trial.get(0);
+            ASSERT_EQ(window, Bytes(from, from + 64)) << "step " << step << " at " << at;
+        }
+    }
+}
+
+// The same library turns a vector of 32-bit lanes round with it (detail/aie2/reverse.hpp).
+TEST(Vector, ShiftAlignReversesAVector) {
+    Machine machine;
+    for (uint32_t i = 0; i < 16; ++i) {
+        machine.set_w(i / 8, i % 8, i);
+    }
+    machine.set_r(0, 32);
+    machine.set_r(1, 48);
+    machine.set_r(2, 32);  // T32_4x8_lo
+    machine.set_r(3, 3);
+    machine.load(
+        "mov s0, r3\n"
+        "vshift.align x1, x0, s0, x0, r0\nvshift x0, x0, x1, r1\nvshuffle x0, x0, x1, r2\n"
+        "vshift.align x1, x0, s0, x0, r0\nvshift x0, x0, x1, r1\nvshuffle x0, x0, x1, r2\n"
+        "done\n");
+    machine.finish();
+    for (uint32_t i = 0; i < 16; ++i) {
+        EXPECT_EQ(machine.core().read_register(0x30800 + 4 * i), 15 - i);
+    }
+}
+
+TEST(Vector, ShiftAlignBehindItsFirstVectorTraps) {
+    for (const auto& [step, amount] : {std::pair{1U, 3U}, {4U, 31U}, {5U, 63U}}) {
+        Trial trial(operations_of("vshift.align").front());
+        trial.set_scalar(2, step);
+        trial.set_scalar(4, amount);
+        try {
+            trial.run();
+            ADD_FAILURE() << step << " " << amount;
+        } catch (const CoreTrap& trap) {
+            EXPECT_NE(trap.what.find("vshift.align by"), std::string::npos) << trap.what;
+        }
+    }
+}
+
 TEST(Vector, EveryMove) {
     std::mt19937_64 random(1);
     int moves = 0;
@@ -594,206 +618,6 @@ TEST(Vector, FloorOfBf16FromEitherFile) {
                 EXPECT_EQ(lane(trial.get(0), i, 32, true),
                           static_cast<int64_t>(std::floor(std::ldexp(double{value}, shift))))
                     << trial.text();
-            }
-        }
-    }
-}
-
-// ---- multiply-accumulate ----
-
-// Which element of X meets which of Y in which lane; from llvm-aie's names of the intrinsics
-// (aiev2_vmult.h), where MxK_KxN is a matrix product and elem_L_T sums T element-wise products.
-struct Geometry {
-    unsigned amode, bmode, variant;
-    unsigned x_bits, y_bits, lane_bits;
-    size_t m, k, n;  // n = 0: element-wise, m lanes of k terms
-};
-constexpr Geometry kGeometries[] = {
-    {0, 0, 0, 8, 4, 32, 4, 16, 8},   {0, 1, 0, 8, 8, 32, 4, 8, 8},
-    {0, 2, 0, 16, 8, 32, 4, 4, 8},   {0, 3, 0, 16, 16, 32, 4, 2, 8},
-    {1, 2, 0, 16, 8, 64, 2, 8, 8},   {1, 2, 1, 16, 8, 64, 4, 8, 4},
-    {1, 3, 0, 16, 16, 64, 2, 4, 8},  {1, 3, 1, 16, 16, 64, 4, 4, 4},
-    {1, 0, 0, 32, 16, 64, 4, 2, 4},  {0, 1, 1, 8, 8, 32, 32, 2, 0},
-    {0, 3, 1, 16, 16, 32, 32, 1, 0}, {1, 3, 2, 16, 16, 64, 16, 2, 0},
-};
-
-// What the mnemonic does with the product and the accumulators.
-struct Signs {
-    const char* mnemonic;
-    int product, first, second;
-};
-constexpr Signs kSigns[] = {
-    {"vmul", 1, 0, 0},     {"vnegmul", -1, 0, 0},  {"vmac", 1, 1, 0},    {"vmsc", -1, 1, 0},
-    {"vnegmac", 1, -1, 0}, {"vnegmsc", -1, -1, 0}, {"vaddmac", 1, 1, 1}, {"vaddmsc", -1, 1, 1},
-    {"vsubmac", 1, 1, -1}, {"vsubmsc", -1, 1, -1},
-};
-
-TEST(Vector, EveryDenseMultiply) {
-    std::mt19937_64 random(1);
-    for (const Signs& signs : kSigns) {
-        for (const isa::Op op : operations_of(signs.mnemonic)) {
-            if (isa::operation(op).name.find("sparse") != std::string_view::npos) {
-                continue;
-            }
-            for (const Geometry& g : kGeometries) {
-                for (unsigned variation = 0; variation < 16; ++variation) {
-                    Trial trial(op);
-                    const size_t x_at = trial.count() - 3;
-                    const bool x_signed = variation & 1;
-                    const bool y_signed = variation & 2;
-                    // Further bits of the word: zero, shift, and a negation of each term.
-                    const uint32_t extra = variation < 4 ? 0 : static_cast<uint32_t>(random());
-                    const bool zero = extra & 1;
-                    const bool shift = extra & 2;
-                    const int flip_product = extra & 4 ? -1 : 1;
-                    const int flip_first = extra & 8 ? -1 : 1;
-                    const int flip_second = extra & 16 ? -1 : 1;
-                    const uint32_t word =
-                        uint32_t{zero} | g.amode << 1 | g.bmode << 3 | g.variant << 5 |
-                        uint32_t{y_signed} << 8 | uint32_t{x_signed} << 9 | uint32_t{shift} << 10 |
-                        uint32_t{flip_product < 0} << 11 | uint32_t{flip_first < 0} << 12 |
-                        uint32_t{flip_second < 0} << 13;
-                    const Bytes x = lanes(random, 64, g.x_bits);
-                    const Bytes y = lanes(random, 64, g.y_bits);
-                    trial.set(x_at, x);
-                    trial.set(x_at + 1, y);
-                    trial.set_scalar(x_at + 2, word);
-                    Bytes accumulator[2] = {random_bytes(random, 128), random_bytes(random, 128)};
-                    for (size_t i = 0; i + 1 < x_at; ++i) {
-                        trial.set(1 + i, accumulator[i]);
-                    }
-                    trial.run();
-                    Bytes expected(128);
-                    for (size_t at = 0; at < 1024 / g.lane_bits; ++at) {
-                        uint64_t sum = 0;
-                        for (size_t k = 0; k < g.k; ++k) {
-                            const size_t xi = g.n ? at / g.n * g.k + k : at + k * g.m;
-                            const size_t yi = g.n ? k * g.n + at % g.n : at + k * g.m;
-                            sum += static_cast<uint64_t>(lane(x, xi, g.x_bits, x_signed)) *
-                                   static_cast<uint64_t>(lane(y, yi, g.y_bits, y_signed));
-                        }
-                        sum *= static_cast<uint64_t>(signs.product * flip_product);
-                        const auto acc = [&](size_t which) {
-                            return static_cast<uint64_t>(
-                                lane(accumulator[which], at, g.lane_bits, true));
-                        };
-                        if (signs.first && !zero) {
-                            sum += (acc(0) << (shift ? 16 : 0)) *
-                                   static_cast<uint64_t>(signs.first * flip_first);
-                        }
-                        if (signs.second) {
-                            sum += acc(1) * static_cast<uint64_t>(signs.second * flip_second);
-                        }
-                        set_lane(expected, at, g.lane_bits, static_cast<int64_t>(sum));
-                    }
-                    ASSERT_EQ(trial.get(0), expected) << trial.text() << " word " << word;
-                }
-            }
-        }
-    }
-}
-
-TEST(Vector, EveryAccumulatorAddition) {
-    static constexpr Signs kAdds[] = {{"vadd", 0, 1, 1},
-                                      {"vsub", 0, 1, -1},
-                                      {"vnegadd", 0, -1, 1},
-                                      {"vnegsub", 0, -1, -1},
-                                      {"vneg", 0, -1, 0}};
-    std::mt19937_64 random(1);
-    for (const Signs& signs : kAdds) {
-        const auto ops = operations_of(signs.mnemonic);
-        EXPECT_FALSE(ops.empty()) << signs.mnemonic;
-        for (const isa::Op op : ops) {
-            for (const unsigned bits : {32U, 64U}) {
-                for (uint32_t extra = 0; extra < 4; ++extra) {
-                    Trial trial(op);
-                    const bool zero = extra & 1;
-                    const bool shift = extra & 2;
-                    const Bytes a = random_bytes(random, 128);
-                    const Bytes b = random_bytes(random, 128);
-                    trial.set(1, a);
-                    if (signs.second) {
-                        trial.set(2, b);
-                    }
-                    trial.set_scalar(trial.count() - 1, uint32_t{zero} | (bits == 64 ? 2U : 0U) |
-                                                            uint32_t{shift} << 10);
-                    trial.run();
-                    Bytes expected(128);
-                    for (size_t i = 0; i < 1024 / bits; ++i) {
-                        uint64_t sum = 0;
-                        if (!zero) {
-                            sum = (static_cast<uint64_t>(lane(a, i, bits, true))
-                                   << (shift ? 16 : 0)) *
-                                  static_cast<uint64_t>(int64_t{signs.first});
-                        }
-                        if (signs.second) {
-                            sum += static_cast<uint64_t>(lane(b, i, bits, true)) *
-                                   static_cast<uint64_t>(int64_t{signs.second});
-                        }
-                        set_lane(expected, i, bits, static_cast<int64_t>(sum));
-                    }
-                    ASSERT_EQ(trial.get(0), expected) << trial.text();
-                }
-            }
-        }
-    }
-}
-
-// bf16 and fp32: numbers whose sums are exact, so that rounding has no say.
-TEST(Vector, EveryBf16MultiplyAndFp32Addition) {
-    static constexpr Signs kFloats[] = {
-        {"vmul.f", 1, 0, 0},      {"vnegmul.f", -1, 0, 0}, {"vmac.f", 1, 1, 0},
-        {"vmsc.f", -1, 1, 0},     {"vaddmac.f", 1, 1, 1},  {"vaddmsc.f", -1, 1, 1},
-        {"vadd.f", 0, 1, 1},      {"vsub.f", 0, 1, -1},    {"vnegadd.f", 0, -1, 1},
-        {"vnegsub.f", 0, -1, -1}, {"vneg.f", 0, -1, 0},
-    };
-    std::mt19937_64 random(1);
-    const auto small = [&] {
-        return static_cast<float>(static_cast<int>(random() % 255) - 127) / 8;
-    };
-    for (const Signs& signs : kFloats) {
-        const auto ops = operations_of(signs.mnemonic);
-        EXPECT_FALSE(ops.empty()) << signs.mnemonic;
-        for (const isa::Op op : ops) {
-            if (isa::operation(op).name.find("sparse") != std::string_view::npos) {
-                continue;
-            }
-            for (const bool matrix : {true, false}) {
-                Trial trial(op);
-                const size_t operands = trial.count();
-                std::vector<float> x(32), y(32), acc[2];
-                Bytes xb(64), yb(64);
-                for (size_t i = 0; i < 32; ++i) {
-                    set_lane(xb, i, 16, std::bit_cast<uint32_t>(x[i] = small()) >> 16);
-                    set_lane(yb, i, 16, std::bit_cast<uint32_t>(y[i] = small()) >> 16);
-                }
-                const size_t accumulators = (signs.first ? 1 : 0) + (signs.second ? 1 : 0);
-                for (size_t a = 0; a < accumulators; ++a) {
-                    for (size_t i = 0; i < 16; ++i) {
-                        acc[a].push_back(small());
-                    }
-                    trial.set(1 + a, to_bytes(acc[a]));
-                }
-                uint32_t word = 0;
-                if (signs.product) {
-                    trial.set(operands - 3, xb);
-                    trial.set(operands - 2, yb);
-                    word = matrix ? 28 : 60;
-                }
-                trial.set_scalar(operands - 1, word);
-                trial.run();
-                const auto got = from_bytes<float>(trial.get(0));
-                for (size_t i = 0; i < 16; ++i) {
-                    float sum = 0;
-                    for (size_t k = 0; k < (matrix ? 8U : 2U); ++k) {
-                        sum += matrix ? x[i / 4 * 8 + k] * y[k * 4 + i % 4]
-                                      : x[i + 16 * k] * y[i + 16 * k];
-                    }
-                    sum *= static_cast<float>(signs.product);
-                    sum += accumulators > 0 ? static_cast<float>(signs.first) * acc[0][i] : 0;
-                    sum += accumulators > 1 ? static_cast<float>(signs.second) * acc[1][i] : 0;
-                    EXPECT_EQ(got[i], sum) << trial.text();
-                }
             }
         }
     }
