@@ -18,7 +18,7 @@
 namespace xdna::emu::core {
 namespace {
 
-const isa::Atom kDp = atom_of(isa::RegisterFile::kSpec, 1);
+const isa::Atom dp_atom = atom_of(isa::RegisterFile::kSpec, 1);
 constexpr unsigned kDpCycle = 6;  // it is read and written
 
 // Pops and peeks: bytes of a sparse vector's elements, or 0 for one that is decompressed whole.
@@ -62,8 +62,8 @@ std::array<uint8_t, 32> partly(Pipeline& p, const std::array<uint8_t, 64>& full,
             p.trap("sparse vector with more than two of four elements (srSparse_of)");
         }
         for (size_t i = 0; i < 2; ++i) {
-            if (const int8_t from = kStoredPairs[four][i]; from != kNoElement) {
-                std::copy_n(&full[(4 * group + static_cast<size_t>(from)) * element], element,
+            if (const uint8_t from = kStoredPairs[four][i]; from != kNoElement) {
+                std::copy_n(&full[(4 * group + from) * element], element,
                             &out[(2 * group + i) * element]);
             }
         }
@@ -93,11 +93,11 @@ void fill(Pipeline& p, const Exec&, LateData& data) {
 void reset(Pipeline& p, const Exec&, LateData& data) {
     p.load_buffer.restart(data.address);
     append(p, data);
-    p.write_atom(kDp, data.address, kDpCycle);
+    p.write_atom(dp_atom, data.address, kDpCycle);
 }
 void pop(Pipeline& p, const Exec& e, LateData& data) {
     append(p, data);
-    uint32_t at = p.state.scalar(kDp);
+    uint32_t at = p.state.scalar(dp_atom);
     uint64_t mask = 0;
     Cell cell;
     if (const size_t element = e.parameter & kElementMask) {
@@ -117,7 +117,7 @@ void pop(Pipeline& p, const Exec& e, LateData& data) {
     }
     if (!(e.parameter & kPeek)) {
         p.load_buffer.drop_before(at);
-        p.write_atom(kDp, at, kDpCycle);
+        p.write_atom(dp_atom, at, kDpCycle);
     }
 }
 

@@ -14,7 +14,7 @@ namespace xdna::emu::core {
 /// c = a (4 x K) times b (K x 8), all row-major; sums wrap at 32 bits. K is even. `c` is aligned to
 /// 16 bytes.
 template <size_t K>
-void multiply_4xK_Kx8(const int16_t* a, const int16_t* b, int32_t* c) {
+void multiply_4_by_8(const int16_t* a, const int16_t* b, int32_t* c) {
 #ifdef __SSE2__
     // Two rows of b interleaved, so that one instruction makes both products of four columns.
     const auto row = [&](size_t k) {

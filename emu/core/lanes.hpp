@@ -69,11 +69,11 @@ enum class Control : uint8_t {
 };
 enum class Status : uint8_t { kSrsOverflow = 6, kUpsOverflow = 9 };
 
-inline const isa::Atom kFirstControl = atom_of(isa::RegisterFile::kCr, 0);
-inline const isa::Atom kFirstStatus = atom_of(isa::RegisterFile::kSr, 0);
+inline const isa::Atom first_control = atom_of(isa::RegisterFile::kCr, 0);
+inline const isa::Atom first_status = atom_of(isa::RegisterFile::kSr, 0);
 
 inline uint32_t control(const Pipeline& p, Control number) {
-    return p.state.scalar(static_cast<isa::Atom>(kFirstControl + static_cast<unsigned>(number)));
+    return p.state.scalar(static_cast<isa::Atom>(first_control + static_cast<unsigned>(number)));
 }
 
 /// Whether lanes are signed: `.s` forms always, `.d` forms as the control register says.

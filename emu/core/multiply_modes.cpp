@@ -96,7 +96,7 @@ void matrix_of_16(const NarrowOperand& x, const NarrowOperand& y, const Multiply
     }
     const auto a = elements<XBits, 4 * K, int16_t>(x.data(), word.x_signed);
     const auto b = elements<YBits, K * 8, int16_t>(y.data(), word.y_signed);
-    multiply_4xK_Kx8<K>(a.data(), b.data(), reinterpret_cast<int32_t*>(out));
+    multiply_4_by_8<K>(a.data(), b.data(), reinterpret_cast<int32_t*>(out));
 }
 
 // Eight channels of complex numbers, real parts in even lanes: the sum of `Terms` products, i and
@@ -129,13 +129,12 @@ void complex_elementwise(const NarrowOperand& x, const NarrowOperand& y, const M
     std::memcpy(out, lanes.data(), sizeof lanes);
 }
 
-// How many products a complex lane sums; 0 if its lanes are real. One that sums one product ignores
-// two of each four sign bits or makes it of halves with signs of their own; which, is open, so the
-// two must agree with the others, as they do in all published masks.
+constexpr unsigned kComplexOf16 = mode(1, 3, 4);
+constexpr unsigned kComplexOf32 = mode(1, 0, 1);
+
 struct DenseMode {
     unsigned mode;
     DenseProduct product;
-    unsigned complex_terms = 0;
 };
 constexpr DenseMode kDenseModes[] = {
     {mode(0, 0, 0), matrix_of_16<8, 4, 16>},
@@ -155,20 +154,24 @@ constexpr DenseMode kDenseModes[] = {
     {mode(0, 1, 3), kConvolution<8, 8, 8, uint32_t, 4>},
     {mode(0, 1, 4), kConvolution<8, 32, 8, uint32_t>},
     {mode(1, 3, 3), kConvolution<16, 16, 4, uint64_t>},
-    {mode(1, 3, 4), complex_elementwise<16, 2>, 2},
-    {mode(1, 0, 1), complex_elementwise<32, 1>, 1},
+    {kComplexOf16, complex_elementwise<16, 2>},
+    {kComplexOf32, complex_elementwise<32, 1>},
 };
-constexpr auto kDenseByMode = [] {
-    std::array<DenseMode, 128> modes{};
+constexpr auto kDenseProducts = [] {
+    std::array<DenseProduct, 128> products{};
     for (const DenseMode& each : kDenseModes) {
-        modes[each.mode] = each;
+        products[each.mode] = each.product;
     }
-    return modes;
+    return products;
 }();
 
-bool takes_signs(const DenseMode& row, unsigned signs) {
-    return signs == 0 || (row.complex_terms == 2 && signs <= 0xFF) ||
-           (row.complex_terms == 1 && signs <= 0xFF && (signs & 0x33) == (signs >> 2 & 0x33));
+// Whether the signs of a complex product's terms mean something. Of those of one product two of
+// each four are ignored, or are of halves of it; which, is open, so they must agree with the
+// others, as they do in all published words.
+bool takes_signs(const MultiplyWord& word) {
+    const unsigned signs = word.term_signs;
+    return signs == 0 || (word.mode == kComplexOf16 && signs <= 0xFF) ||
+           (word.mode == kComplexOf32 && signs <= 0xFF && (signs & 0x33) == (signs >> 2 & 0x33));
 }
 
 // ---- sparse ----
@@ -176,9 +179,9 @@ bool takes_signs(const DenseMode& row, unsigned signs) {
 // Which row of the K x N matrix each stored element is of; K / 2 x N are stored, row-major. The
 // mask is column-major, with `bytes` bits an element.
 template <size_t K, size_t N>
-std::array<std::array<int8_t, N>, K / 2> stored_rows(const std::array<uint64_t, 2>& mask,
-                                                     unsigned bytes) {
-    std::array<std::array<int8_t, N>, K / 2> rows;
+std::array<std::array<uint8_t, N>, K / 2> stored_rows(const std::array<uint64_t, 2>& mask,
+                                                      unsigned bytes) {
+    std::array<std::array<uint8_t, N>, K / 2> rows;
     for (size_t n = 0; n < N; ++n) {
         for (size_t group = 0; group < K / 4; ++group) {
             const size_t bit = (n * K + 4 * group) * bytes;
@@ -188,9 +191,9 @@ std::array<std::array<int8_t, N>, K / 2> stored_rows(const std::array<uint64_t, 
                                std::to_string(n) + ", rows from " + std::to_string(4 * group));
             }
             for (size_t i = 0; i < 2; ++i) {
-                const int8_t element = kStoredPairs[four][i];
+                const uint8_t element = kStoredPairs[four][i];
                 rows[2 * group + i][n] =
-                    element == kNoElement ? element : static_cast<int8_t>(4 * group + element);
+                    element == kNoElement ? element : static_cast<uint8_t>(4 * group + element);
             }
         }
     }
@@ -213,8 +216,7 @@ void sparse_matrix(const WideOperand& x, const SparseOperand& y, const MultiplyW
             }
             const auto right = static_cast<Lane>(b[s * N + n]);
             for (size_t m = 0; m < M; ++m) {
-                const auto row = static_cast<size_t>(rows[s][n]);
-                lanes[m * N + n] += static_cast<Lane>(a[m * K + row]) * right;
+                lanes[m * N + n] += static_cast<Lane>(a[m * K + rows[s][n]]) * right;
             }
         }
     }
@@ -275,9 +277,9 @@ void bf16_sparse(const WideOperand& x, const SparseOperand& y, Bf16Sums& sums) {
     sums.terms = 8;
     for (size_t s = 0; s < sums.terms; ++s) {
         for (size_t lane = 0; lane < Bf16Sums::kLanes; ++lane) {
-            const int8_t row = rows[s][lane % 4];
+            const uint8_t row = rows[s][lane % 4];
             const bool empty = row == kNoElement;
-            sums.a[s][lane] = empty ? uint16_t{0} : a[lane / 4 * 16 + static_cast<size_t>(row)];
+            sums.a[s][lane] = empty ? uint16_t{0} : a[lane / 4 * 16 + row];
             sums.b[s][lane] = empty ? uint16_t{0} : b[s * 4 + lane % 4];
         }
     }
@@ -293,11 +295,11 @@ void check_x(size_t needed, size_t x_bytes) {
 }  // namespace
 
 DenseProduct dense_product(const MultiplyWord& word) {
-    const DenseMode& row = kDenseByMode[word.mode];
-    if (!row.product || !takes_signs(row, word.term_signs)) {
+    const DenseProduct product = kDenseProducts[word.mode];
+    if (!product || !takes_signs(word)) {
         refuse(word, "dense");
     }
-    return row.product;
+    return product;
 }
 
 SparseProduct sparse_product(const MultiplyWord& word, size_t x_bytes) {

@@ -12,10 +12,10 @@ using isa::RegisterFile;
 constexpr uint32_t kAddressMask = 0xFFFFF;
 constexpr uint32_t kProgramBytes = 16 * 1024;
 
-const isa::Atom kSp = atom_of(RegisterFile::kSpec, 5);
-const isa::Atom kLs = atom_of(RegisterFile::kSpec, 0);
-const isa::Atom kLe = atom_of(RegisterFile::kSpec, 4);
-const isa::Atom kLc = atom_of(RegisterFile::kLc, 0);
+const isa::Atom sp_atom = atom_of(RegisterFile::kSpec, 5);
+const isa::Atom ls_atom = atom_of(RegisterFile::kSpec, 0);
+const isa::Atom le_atom = atom_of(RegisterFile::kSpec, 4);
+const isa::Atom lc_atom = atom_of(RegisterFile::kLc, 0);
 
 std::string hex(uint32_t value) {
     char text[16];
@@ -24,17 +24,17 @@ std::string hex(uint32_t value) {
 }
 
 // The registers that Core_CR's reset value 0x1800 sets (register table, core module).
-const isa::Atom kMcdEnable = atom_of(RegisterFile::kCr, 4);
-const isa::Atom kScdEnable = atom_of(RegisterFile::kCr, 7);
+const isa::Atom mcd_enable_atom = atom_of(RegisterFile::kCr, 4);
+const isa::Atom scd_enable_atom = atom_of(RegisterFile::kCr, 7);
 
 }  // namespace
 
 void Pipeline::reset() {
     before_ = work();
     state.clear();
-    state.set_scalar(kLe, kAddressMask);
-    state.set_scalar(kMcdEnable, 1);
-    state.set_scalar(kScdEnable, 1);
+    state.set_scalar(le_atom, kAddressMask);
+    state.set_scalar(mcd_enable_atom, 1);
+    state.set_scalar(scd_enable_atom, 1);
     load_buffer.restart(0);
     pc = 0;
     cycle_ = 0;
@@ -203,10 +203,10 @@ uint32_t Pipeline::address(const Exec& exec) {
     const isa::Operation& operation = *exec.operation;
     using isa::AddressMode;
     if (operation.mode == AddressMode::kStack || operation.mode == AddressMode::kStackAdjust) {
-        const uint32_t sp = state.scalar(kSp);
+        const uint32_t sp = state.scalar(sp_atom);
         const uint32_t moved = sp + read(exec, exec.modifier);
         if (operation.mode == AddressMode::kStackAdjust) {
-            write_atom(kSp, moved, 1);
+            write_atom(sp_atom, moved, 1);
             return sp;
         }
         return moved & kAddressMask;
@@ -356,11 +356,11 @@ void Pipeline::step(const Decoded& bundle) {
 void Pipeline::advance(const Decoded& bundle) {
     const uint32_t here = pc;
     pc += bundle.size;
-    if (here == state.scalar(kLe)) {
-        if (const uint32_t count = state.scalar(kLc); count > 0) {
-            state.set_scalar(kLc, count - 1);
+    if (here == state.scalar(le_atom)) {
+        if (const uint32_t count = state.scalar(lc_atom); count > 0) {
+            state.set_scalar(lc_atom, count - 1);
             if (count > 1) {
-                pc = state.scalar(kLs);
+                pc = state.scalar(ls_atom);
             }
         }
     }

@@ -8,11 +8,11 @@ namespace {
 
 using isa::RegisterFile;
 
-const isa::Atom kCarry = atom_of(RegisterFile::kSr, 0);
-const isa::Atom kR27 = atom_of(RegisterFile::kR, 27);
-const isa::Atom kR31 = atom_of(RegisterFile::kR, 31);
-const isa::Atom kLr = atom_of(RegisterFile::kSpec, 2);
-const isa::Atom kSp = atom_of(RegisterFile::kSpec, 5);
+const isa::Atom carry_atom = atom_of(RegisterFile::kSr, 0);
+const isa::Atom r27_atom = atom_of(RegisterFile::kR, 27);
+const isa::Atom r31_atom = atom_of(RegisterFile::kR, 31);
+const isa::Atom lr_atom = atom_of(RegisterFile::kSpec, 2);
+const isa::Atom sp_atom = atom_of(RegisterFile::kSpec, 5);
 
 int32_t as_signed(uint32_t value) {
     return static_cast<int32_t>(value);
@@ -97,29 +97,29 @@ uint32_t leading_signs(uint32_t a) {
 void add_with(Pipeline& p, const Exec& e, uint32_t b, uint32_t carry) {
     const uint64_t sum = uint64_t{p.read(e, 1)} + b + carry;
     p.write(e, 0, static_cast<uint32_t>(sum));
-    p.write_atom(kCarry, static_cast<uint32_t>(sum >> 32), 1);
+    p.write_atom(carry_atom, static_cast<uint32_t>(sum >> 32), 1);
 }
 void add(Pipeline& p, const Exec& e) {
     add_with(p, e, p.read(e, 2), 0);
 }
 void add_carry(Pipeline& p, const Exec& e) {
-    add_with(p, e, p.read(e, 2), p.state.scalar(kCarry));
+    add_with(p, e, p.read(e, 2), p.state.scalar(carry_atom));
 }
 void subtract(Pipeline& p, const Exec& e) {
     add_with(p, e, ~p.read(e, 2), 1);
 }
 void subtract_carry(Pipeline& p, const Exec& e) {
-    add_with(p, e, ~p.read(e, 2), p.state.scalar(kCarry));
+    add_with(p, e, ~p.read(e, 2), p.state.scalar(carry_atom));
 }
 void absolute(Pipeline& p, const Exec& e) {
     const uint32_t a = p.read(e, 1);
     const bool negative = as_signed(a) < 0;
     p.write(e, 0, negative ? 0 - a : a);
-    p.write_atom(kCarry, negative, 1);
+    p.write_atom(carry_atom, negative, 1);
 }
 
 void select(Pipeline& p, const Exec& e) {
-    const bool zero = p.state.scalar(kR27) == 0;
+    const bool zero = p.state.scalar(r27_atom) == 0;
     p.write(e, 0, p.read(e, zero == (e.parameter == 0) ? 1 : 2));
 }
 
@@ -129,10 +129,10 @@ void select(Pipeline& p, const Exec& e) {
 void divide_step(Pipeline& p, const Exec& e) {
     const uint32_t dividend = p.read(e, 1);
     const uint32_t divisor = p.read(e, 2);
-    const uint64_t remainder = uint64_t{p.state.scalar(kR31)} << 1 | dividend >> 31;
+    const uint64_t remainder = uint64_t{p.state.scalar(r31_atom)} << 1 | dividend >> 31;
     const bool fits = remainder >= divisor;
     p.write(e, 0, dividend << 1 | fits);
-    p.write_atom(kR31, static_cast<uint32_t>(fits ? remainder - divisor : remainder), 1);
+    p.write_atom(r31_atom, static_cast<uint32_t>(fits ? remainder - divisor : remainder), 1);
 }
 
 void move(Pipeline& p, const Exec& e) {
@@ -152,7 +152,7 @@ void move_counter(Pipeline& p, const Exec& e) {
 
 void pointer_add(Pipeline& p, const Exec& e) {
     if (e.pointer < 0) {
-        p.write_atom(kSp, p.state.scalar(kSp) + p.read(e, 0), 1);
+        p.write_atom(sp_atom, p.state.scalar(sp_atom) + p.read(e, 0), 1);
     } else {
         p.address(e);
     }
@@ -162,11 +162,11 @@ void jump(Pipeline& p, const Exec& e) {
     p.branch(p.read(e, 0));
 }
 void call(Pipeline& p, const Exec& e) {
-    p.write_atom(kLr, p.return_address(), 4);
+    p.write_atom(lr_atom, p.return_address(), 4);
     p.branch(p.read(e, 0));
 }
 void ret(Pipeline& p, const Exec&) {
-    p.branch(p.state.scalar(kLr));
+    p.branch(p.state.scalar(lr_atom));
 }
 // parameter: 0 jump if zero, 1 if not.
 void jump_if(Pipeline& p, const Exec& e) {
@@ -177,7 +177,7 @@ void jump_if(Pipeline& p, const Exec& e) {
 void jump_not_zero_decrement(Pipeline& p, const Exec& e) {
     const uint32_t a = p.read(e, 1);
     p.write(e, 0, a - 1);
-    p.write_atom(kCarry, a != 0, 1);  // as of a - 1: no borrow
+    p.write_atom(carry_atom, a != 0, 1);  // as of a - 1: no borrow
     if (a) {
         p.branch(p.read(e, 2));
     }

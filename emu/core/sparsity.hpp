@@ -9,11 +9,11 @@
 
 namespace xdna::emu::core {
 
-constexpr int8_t kNoElement = -1;
+constexpr uint8_t kNoElement = 0xFF;
 
 /// Which of the four the stored two are, by mask (bit i: element i is not zero). kNoElement is
 /// stored as zero. Masks with more than two bits have no entry: see fits_pair().
-constexpr std::array<std::array<int8_t, 2>, 16> kStoredPairs = {{
+constexpr std::array<std::array<uint8_t, 2>, 16> kStoredPairs = {{
     {kNoElement, kNoElement},
     {0, kNoElement},
     {1, kNoElement},

@@ -10,10 +10,10 @@ namespace {
 
 using isa::RegisterFile;
 
-const isa::Atom kR26 = atom_of(RegisterFile::kR, 26);
-const isa::Atom kR28 = atom_of(RegisterFile::kR, 28);
-const isa::Atom kSs0 = atom_of(RegisterFile::kSr, 7);
-const isa::Atom kMs0 = atom_of(RegisterFile::kSr, 5);
+const isa::Atom r26_atom = atom_of(RegisterFile::kR, 26);
+const isa::Atom r28_atom = atom_of(RegisterFile::kR, 28);
+const isa::Atom ss0_atom = atom_of(RegisterFile::kSr, 7);
+const isa::Atom ms0_atom = atom_of(RegisterFile::kSr, 5);
 
 // srSS0 and srMS0: bit 1 success, and of an input bit 0 tlast.
 constexpr uint32_t kSuccess = 2;
@@ -22,7 +22,7 @@ constexpr uint32_t kConditional = 1;
 
 // The condition's polarity is open: acts if r26 is not 0 (silicon-questions).
 bool skipped(Pipeline& p, const Exec& e) {
-    return e.parameter & kConditional && p.state.scalar(kR26) == 0;
+    return e.parameter & kConditional && p.state.scalar(r26_atom) == 0;
 }
 
 // Every lock operation costs one stall cycle even when the lock is free (FIM43-Redeye/xdna-emu,
@@ -63,20 +63,20 @@ bool stream_read(Pipeline& p, const Exec& e) {
     if (success) {
         p.write(e, 0, word);
     }
-    p.write_atom(kSs0, (success ? kSuccess : 0) | tlast, 8);
+    p.write_atom(ss0_atom, (success ? kSuccess : 0) | tlast, 8);
     return true;
 }
 
 // Sends `word`; the low bits of the parameter say how.
 bool send(Pipeline& p, const Exec& e, uint32_t word) {
     const bool tlast =
-        e.parameter & kTlast || (e.parameter & kTlastRegister && p.state.scalar(kR28) != 0);
+        e.parameter & kTlast || (e.parameter & kTlastRegister && p.state.scalar(r28_atom) != 0);
     const bool success = p.bus().stream_write(word, tlast);
     if (!success && !(e.parameter & kNonBlocking)) {
         return p.waits_for(Stall::kStreamOut);
     }
     if (e.parameter & kNonBlocking) {
-        p.write_atom(kMs0, success ? kSuccess : 0, 3);
+        p.write_atom(ms0_atom, success ? kSuccess : 0, 3);
     }
     return true;
 }

@@ -12,7 +12,7 @@ namespace {
 template <typename T>
 using Unsigned = std::make_unsigned_t<T>;
 
-const isa::Atom kR29 = atom_of(isa::RegisterFile::kR, 29);
+const isa::Atom r29_atom = atom_of(isa::RegisterFile::kR, 29);
 
 template <typename T>
 T wrap_add(T a, T b) {
@@ -187,7 +187,7 @@ void extract(Pipeline& p, const Exec& e) {
 template <typename T>
 void insert(Pipeline& p, const Exec& e) {
     auto d = read_lanes<T>(p, e, 1);
-    d[p.state.scalar(kR29) % d.size()] = static_cast<T>(read_scalar64(p, e, 2));
+    d[p.state.scalar(r29_atom) % d.size()] = static_cast<T>(read_scalar64(p, e, 2));
     write_lanes(p, e, 0, d);
 }
 template <typename T>

@@ -25,7 +25,7 @@ Saturation saturation(const Pipeline& p) {
 }
 void set_status(Pipeline& p, Status status, bool value, unsigned cycle) {
     if (value) {  // sticky
-        p.write_atom(static_cast<isa::Atom>(kFirstStatus + static_cast<unsigned>(status)), 1,
+        p.write_atom(static_cast<isa::Atom>(first_status + static_cast<unsigned>(status)), 1,
                      cycle);
     }
 }

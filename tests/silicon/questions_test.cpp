@@ -59,6 +59,8 @@ Words bytes_counting(size_t count) {
 
 constexpr const char* kLoadX0AndX1 =
     "vlda wl0, [p0, #0]\nvlda wh0, [p0, #32]\nvlda wl1, [p0, #64]\nvlda wh1, [p0, #96]\n";
+constexpr const char* kShiftAlign =
+    "vshift.align x2, x0, s0, x1, r2\nvst wl2, [p1, #0]\nvst wh2, [p1, #32]\n";
 constexpr const char* kStoreBml0 = "vst amll0, [p1, #0]\nvst amlh0, [p1, #32]\n";
 
 // A product of two bf16 vectors, 4 x 8 x 4: lane 0 sums a[k] b[4 k].
@@ -73,6 +75,24 @@ Words bf16_operands(std::initializer_list<std::pair<uint32_t, uint32_t>> pairs) 
     return in;
 }
 constexpr const char* kBf16Product = "mova r4, #28\nvmul.f bml0, x0, x1, r4\n";
+
+// A sparse product: X, of which row 0 counts up from one, in y2; what is stored of Y in qx0, with
+// its mask.
+constexpr const char* kLoadSparse =
+    "vlda wl4, [p0, #0]\nvlda wh4, [p0, #32]\nvlda wl5, [p0, #64]\nvlda wh5, [p0, #96]\n"
+    "vlda wl0, [p0, #128]\nvlda wh0, [p0, #160]\nlda q0, [p0, #192]\n";
+Words sparse_operands(size_t row_bytes, uint32_t byte, uint32_t value, uint32_t mask) {
+    Words in(52);
+    for (size_t i = 0; i < row_bytes; ++i) {
+        in[i / 4] |= static_cast<uint32_t>(i + 1) << 8 * (i % 4);
+    }
+    in[32 + byte / 4] = value << 8 * (byte % 4);
+    std::fill_n(in.begin() + 48, 4, mask);
+    return in;
+}
+constexpr const char* kSparseInt4 =
+    "movxm r4, #0x320\nvmul cm0, y2, qx0, r4\n"
+    "vst amll0, [p1, #0]\n";
 
 const std::vector<Question>& questions() {
     static const std::vector<Question> all = {
@@ -116,10 +136,18 @@ const std::vector<Question>& questions() {
              return hex(out[0]) + " " + hex(out[8]) + " " + hex(out[16]) + " " + hex(out[24]);
          },
          "0x43424140 0x44434241 0x7f 0x0"},
-        {"vshift.align by 4 bytes with step 1",
-         std::string(kLoadX0AndX1) +
-             "mova r3, #1\nmov s0, r3\nmova r2, #4\nvshift.align x2, x0, s0, x1, r2\n"
-             "vst wl2, [p1, #0]\nvst wh2, [p1, #32]\n",
+        {"vshift.align by 48 bytes with step 3: one word of each 16 bytes",
+         std::string(kLoadX0AndX1) + "mova r3, #3\nmov s0, r3\nmova r2, #48\n" + kShiftAlign,
+         bytes_counting(32),
+         [](const Words& out) {
+             return hex(out[0]) + " " + hex(out[4]) + " " + hex(out[8]) + " " + hex(out[12]);
+         },
+         "0x13121110 0x43424140 0x53525150 0x63626160"},
+        {"vshift.align by 4 bytes with step 4",
+         std::string(kLoadX0AndX1) + "mova r3, #4\nmov s0, r3\nmova r2, #4\n" + kShiftAlign,
+         bytes_counting(32), words(16), "no answer"},
+        {"vshift.align by 40 bytes with step 5",
+         std::string(kLoadX0AndX1) + "mova r3, #5\nmov s0, r3\nmova r2, #40\n" + kShiftAlign,
          bytes_counting(32), words(16), "no answer"},
         {"vldb.4x16: all 64 bits of element 3 of a table",
          "movxm r2, #0x7000C\nvbcst.32 x0, r2\nvldb.4x16.lo wl2, wl0\nvst wl2, [p1, #0]\n",
@@ -181,6 +209,80 @@ const std::vector<Question>& questions() {
              return in;
          }(),
          words(8), "0x0 0x1 0x2 0x3 0x4 0x5 0x6 0x7"},
+        {"complex butterfly 0xC6 of 3 and 5",
+         std::string(kLoadX0AndX1) +
+             "movxm r4, #0xC6039A\nvmul cm0, x0, x1, r4\nvst amll0, [p1, #0]\n",
+         [] {
+             Words in(32);
+             in[0] = in[8] = 1;
+             in[16] = 3;
+             in[24] = 5;
+             return in;
+         }(),
+         choice(0xFFFFFFFE, "the lower signs are the first's", 2, "the upper signs are"),
+         "the lower signs are the first's"},
+        {"complex cint32 x cint16, 1 x 1, with term sign 0 alone",
+         std::string(kLoadX0AndX1) +
+             "movxm r4, #0x10322\nvmul cm0, x0, x1, r4\nvst amll0, [p1, #0]\n",
+         [] {
+             Words in(32);
+             in[0] = in[16] = 1;
+             return in;
+         }(),
+         words(4), "no answer"},
+        // Which k and column a nibble is of: k + 1 in that lane.
+        {"int8 x sparse int4, nibble 0", std::string(kLoadSparse) + kSparseInt4,
+         sparse_operands(32, 0, 0x01, 0x33333333), words(8), "no answer"},
+        {"int8 x sparse int4, nibble 1", std::string(kLoadSparse) + kSparseInt4,
+         sparse_operands(32, 0, 0x10, 0x33333333), words(8), "no answer"},
+        {"int8 x sparse int4, nibble 2", std::string(kLoadSparse) + kSparseInt4,
+         sparse_operands(32, 1, 0x01, 0x33333333), words(8), "no answer"},
+        {"int8 x sparse int4, nibble 16", std::string(kLoadSparse) + kSparseInt4,
+         sparse_operands(32, 8, 0x01, 0x33333333), words(8), "no answer"},
+        {"int8 x sparse int8: 1 where rows 0 to 3 have a mask of 1, second of the two",
+         std::string(kLoadSparse) +
+             "movxm r4, #0x3A8\nvmul cm0, x4, qx0, r4\nvst amll0, [p1, #0]\n",
+         sparse_operands(16, 8, 0x01, 0x11111111), words(1), "0x0"},
+        {"int8 x sparse int8: a mask of 7",
+         std::string(kLoadSparse) +
+             "movxm r4, #0x3A8\nvmul cm0, x4, qx0, r4\nvst amll0, [p1, #0]\n",
+         sparse_operands(16, 0, 0x01, 0x77777777), words(1), "no answer"},
+        {"int8 x sparse int8 with X in a y register",
+         std::string(kLoadSparse) +
+             "movxm r4, #0x3A8\nvmul cm0, y2, qx0, r4\nvst amll0, [p1, #0]\n",
+         sparse_operands(16, 0, 0x01, 0x33333333), choice(1, "its lower half", 0, "another part"),
+         "its lower half"},
+        {"bf16 x sparse bf16 with X in an x register",
+         std::string(kLoadSparse) + "mova r4, #0x5C\nvmul.f bml0, x4, qx0, r4\n" + kStoreBml0,
+         sparse_operands(32, 0, 0x3F80, 0x33333333), words(16), "no answer"},
+        {"DP after a compressed vector of 32 bytes that are not zero",
+         "vldb.compr.reset [p0]\nvldb.compr.fill [p0]\nvldb.compr.pop wl0, [p0]\nmov r2, dp\n"
+         "st r2, [p1, #0]\n",
+         Words(16, 0xFFFFFFFF), choice(0x70024, "36 bytes on", 0x70014, "20 bytes on"),
+         "36 bytes on"},
+        {"the pointer after a compressed reset and 12 fills",
+         [] {
+             std::string code = "vldb.compr.reset [p0]\n";
+             for (int i = 0; i < 12; ++i) {
+                 code += "vldb.compr.fill [p0]\n";
+             }
+             return code + "mov r2, p0\nst r2, [p1, #0]\n";
+         }(),
+         {},
+         words(1),
+         "0x701a0"},
+        {"the pointer after a compressed reset to 0x70024",
+         "movxm p2, #0x70024\nvldb.compr.reset [p2]\nmov r2, p2\nst r2, [p1, #0]\n",
+         {},
+         choice(0x70044, "moves by 32", 0x70040, "moves to the next line"),
+         "moves by 32"},
+        {"vldb.sparse.pop.8 with a mask of 7",
+         "vldb.sparse.reset.8 [p0]\nvldb.sparse.fill.8 [p0]\nvldb.sparse.pop.8 qwl0, [p0]\n"
+         "vst wl0, [p1, #0]\nmov r2, srSparse_of\nst r2, [p1, #32]\nmov r2, dp\n"
+         "st r2, [p1, #36]\n",
+         {7, 0, 0x00030201},
+         words(10),
+         "no answer"},
         // A tie of the sum's one rounding.
         {"bf16 sum 2^24 + 1", std::string(kLoadX0AndX1) + kBf16Product + kStoreBml0,
          bf16_operands({{0x4B80, 0x3F80}, {0x3F80, 0x3F80}}), words(1), "0x4b800000"},
