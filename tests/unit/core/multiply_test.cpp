@@ -208,7 +208,7 @@ TEST(Vector, EverySparseMultiply) {
                 continue;
             }
             for (const Geometry& g : kSparseGeometries) {
-                for (unsigned number = 0; number < 12; ++number) {
+                for (unsigned number = 0; number < 8; ++number) {
                     Trial trial(op);
                     const size_t x_at = trial.count() - 3;
                     const Variation variation(number, random);

@@ -306,7 +306,7 @@ TEST(Vector, ShiftsAcrossTwoRegisters) {
 // taken.
 TEST(Vector, ShiftAlignSlidesAWindow) {
     std::mt19937_64 random(1);
-    const Bytes memory = random_bytes(random, 1024);
+    const Bytes memory = random_bytes(random, 320);
     for (uint32_t step = 1; step <= 4; ++step) {
         const size_t stride = 2U << step;
         Bytes window(64);
