@@ -342,6 +342,7 @@
 .endm
 
 // O += P V, int4 V: r5 groups from r4 on; p0 V, p1 P, p3 and p4 O.
+.if kBlock == 128
 // 16 keys: x\b0, x\b1 of V, x\a0, x\a1 of the probabilities.
 .macro row_value c0, c1, c2, c3, a0, a1, b0, b1, lda, v_step, ldb, p_step
     vlda wl\b0, [p0], #32
@@ -385,11 +386,7 @@
     .endif
     .endr
     row_value cm0, cm1, cm2, cm3, 0, 1, 2, 3, vlda, m5, vldb, m6
-    .if kBlock == 64
-    row_value cm4, cm5, cm6, cm7, 4, 5, 6, 7, vlda, m5, vldb, m6
-    row_value cm4, cm5, cm6, cm7, 8, 9, 10, 11, vlda, m5, vldb, m6
-    .endif
-    .rept kBlock / 128 * 2
+    .rept 2
     row_value cm4, cm5, cm6, cm7, 4, 5, 6, 7, vlda, m5, vldb, m6
     row_value cm4, cm5, cm6, cm7, 8, 9, 10, 11, vlda, m5, vldb, m6
     row_value cm4, cm5, cm6, cm7, 0, 1, 2, 3, vlda, m5, vldb, m6
@@ -409,3 +406,73 @@
     .endr
     .endpipeline
 .endm
+.else
+// Two columns of V, one in each half of O, so that loads and stores of O need not meet; they stay in
+// registers for two groups. x\a: probabilities of 16 keys.
+.macro row_value i, j, a, v, w, p, ldb, step
+    vldb wl\a, [\p], #32
+    \ldb wh\a, [\p], \step
+    vmac cm\i, cm\i, x\a, x\v, r12
+    vmac cm\j, cm\j, x\a, x\w, r12
+.endm
+.macro row_sums i, from, lda, step
+    vlda amll\i, [\from], #32
+    vlda amlh\i, [\from], #32
+    vlda amhl\i, [\from], #32
+    \lda amhh\i, [\from], \step
+.endm
+.macro row_save_sums i, to, vst, step
+    vst amll\i, [\to], #32
+    vst amlh\i, [\to], #32
+    vst amhl\i, [\to], #32
+    \vst amhh\i, [\to], \step
+.endm
+.macro row_tile i, j, p, ldb, step, lda, vst, near, far, near_to, far_to
+    row_sums \i, p3, \lda, \near
+    row_sums \j, p5, \lda, \far
+    row_value \i, \j, 8, 0, 1, \p, vldb, m5
+    row_value \i, \j, 9, 2, 3, \p, vldb, m5
+    row_value \i, \j, 10, 4, 5, \p, vldb, m5
+    row_value \i, \j, 11, 6, 7, \p, \ldb, \step
+    row_save_sums \i, p4, \vst, \near_to
+    row_save_sums \j, p6, \vst, \far_to
+.endm
+.macro row_values
+    mov p5, p3
+    movxm m0, #8 * TILE_COLUMN
+    padda [p5], m0
+    mov p6, p5
+    mov p2, p1
+    padda [p2], #64
+    movxm m5, #224
+    dimension 0, 64 - 32 - 7 * 512, kHeadSize / 16, 64 - 32 - 7 * 512 - kHeadSize * 4
+    dimension 1, 224 - 2 * Y_GROUP, kHeadSize / 16, 224
+    dimension 6, 224 - 2 * Y_GROUP, kHeadSize / 16, 224
+    .irp i, 2, 3, 4, 7
+    dimension \i, TILE_COLUMN - 480, kHeadSize / 16, 32 - (kHeadSize / 16 - 1) * TILE_COLUMN
+    .endr
+    mova r1, #-1
+    lshl r0, r5, r1
+    mova r1, #kHeadSize / 16
+    mul r0, r0, r1
+    .pipeline values_loop, r0, 3
+    .bank p0, 0
+    .bank p1, Y_BANK
+    .bank p2, Y_BANK
+    .bank p3, 2
+    .bank p4, 2
+    .bank p5, 3
+    .bank p6, 3
+    .irp i, 0, 1, 2, 3, 4, 5, 6
+    vlda wl\i, [p0], #32
+    vlda wh\i, [p0], #480
+    .endr
+    vlda wl7, [p0], #32
+    vlda.2d wh7, [p0], d0
+    row_tile 0, 1, p1, vldb, m5, vlda, vst, #32, #32, #32, #32
+    row_tile 2, 3, p2, vldb, m5, vlda, vst, #32, #32, #32, #32
+    row_tile 4, 5, p1, vldb.2d, d1, vlda, vst, #32, #32, #32, #32
+    row_tile 6, 7, p2, vldb.2d, d6, vlda.2d, vst.2d, d3, d7, d4, d2
+    .endpipeline
+.endm
+.endif

@@ -98,6 +98,22 @@ TEST(Attention, TellsWhatItCannotTake) {
     }
 }
 
+TEST(Attention, TellsWhatIsNoInt4) {
+    Problem p = attention_problem(kernel(256, "int4_int8", 32), shape(1, 1, 2, false));
+    std::vector<int8_t> rows(64, 7);
+    std::vector<QueryHeader> headers(2, {1, 0, 0, 0});
+    EXPECT_NO_THROW(pack_keys(p, rows, rows));
+    EXPECT_NO_THROW(pack_queries(p, rows, headers));
+    std::vector<int8_t> wide = rows;
+    wide[40] = 8;
+    EXPECT_NO_THROW(pack_keys(p, rows, wide));
+    EXPECT_THROW(pack_keys(p, wide, rows), std::invalid_argument);
+    p.widths.v = 4;
+    EXPECT_THROW(pack_keys(p, rows, wide), std::invalid_argument);
+    headers[1].multiplier = -1;
+    EXPECT_THROW(pack_queries(p, rows, headers), std::invalid_argument);
+}
+
 // As many heads as waves and BD sets take, in the longest causal kernel's plan.
 TEST(Attention, PlansLongCausalHeads) {
     const Kernel& k = kernel(2048, "int8", 32);
