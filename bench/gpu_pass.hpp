@@ -45,7 +45,7 @@ class Pass {
                         owner->vk.vkDestroyQueryPool(owner->device(), q, nullptr);
                     }};
 
-        const VkDescriptorSetLayout layout = device_->set_layout();
+        VkDescriptorSetLayout layout = device_->set_layout();
         const VkDescriptorSetAllocateInfo allocate{
             .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
             .descriptorPool = made_pool,
@@ -66,7 +66,7 @@ class Pass {
 
         gpu::detail::Kernel kernel{.module = &module};
         kernel.constants[gpu::detail::kLocalSize] = kLocalSize;
-        const VkPipeline pipeline = device_->pipeline(kernel);
+        VkPipeline pipeline = device_->pipeline(kernel);
         commands_.begin();
         VkCommandBuffer commands = commands_.get();
         vk.vkCmdResetQueryPool(commands, made_queries, 0, 2);

@@ -45,13 +45,13 @@ constexpr uint64_t kBf16Peak = 16 * 128;
 // and two out (AM020 chapter 2), in four columns.
 constexpr uint64_t kShimBytes = uint64_t{4} * 4 * 4;
 
-Case matmul(const char* name, const char* kernel, uint64_t m, uint64_t n, uint64_t k,
-            uint64_t peak) {
+constexpr Case matmul(const char* name, const char* kernel, uint64_t m, uint64_t n, uint64_t k,
+                      uint64_t peak) {
     return {name, kernel, {.m = m, .n = n, .k = k}, m * n * k, peak};
 }
 
-Case attention(const char* name, const char* kernel, uint64_t length, uint64_t head_size,
-               uint64_t peak) {
+constexpr Case attention(const char* name, const char* kernel, uint64_t length, uint64_t head_size,
+                         uint64_t peak) {
     constexpr uint64_t kHeads = 8;
     return {name,
             kernel,
@@ -60,7 +60,7 @@ Case attention(const char* name, const char* kernel, uint64_t length, uint64_t h
             peak};
 }
 
-const Case kCases[] = {
+constexpr Case kCases[] = {
     {"copy/npu/passthrough/4096", "passthrough", {.bytes = 4096}, 0, 0},
     {"copy/npu/passthrough/1048576", "passthrough", {.bytes = 1 << 20}, 0, 0},
     {"copy/npu/passthrough/16777216", "passthrough", {.bytes = 16 << 20}, 0, 0},

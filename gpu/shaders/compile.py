@@ -40,6 +40,11 @@ def compile_module(glslc, folder, row):
     return name, None, ", ".join(missing)
 
 
+def constant(name):
+    """coopmat_f16 -> kCoopmatF16"""
+    return "k" + name.title().replace("_", "")
+
+
 def main():
     sysroot, table, output = map(pathlib.Path, sys.argv[1:4])
     rows = [line.split() for line in table.read_text().splitlines() if not line.startswith("#")]
@@ -50,8 +55,8 @@ def main():
         if words is None:
             print(f"gpu/shaders: {name} is left out: {' '.join(glslc)} does not know {missing}", file=sys.stderr)
     compiled = [(name, words) for name, words, _ in modules if words is not None]
-    text = "".join(f"constexpr std::uint32_t k_{name}[] = {{\n{words}}};\n" for name, words in compiled)
-    text += "constexpr Module kModules[] = {\n" + "".join(f'    {{"{name}", k_{name}}},\n' for name, _ in compiled) + "};\n"
+    text = "".join(f"constexpr std::uint32_t {constant(name)}[] = {{\n{words}}};\n" for name, words in compiled)
+    text += "constexpr Module kModules[] = {\n" + "".join(f'    {{"{name}", {constant(name)}}},\n' for name, _ in compiled) + "};\n"
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text)
 
