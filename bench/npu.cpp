@@ -76,6 +76,10 @@ constexpr Case kCases[] = {
     attention("attention/npu/int8/512x64x8", "attention_512_int8_d64", 512, 64, kInt8Peak),
     attention("attention/npu/int8/1024x64x8", "attention_1024_int8_d64", 1024, 64, kInt8Peak),
     attention("attention/npu/int8/2048x64x8", "attention_2048_int8_d64", 2048, 64, kInt8Peak),
+    attention("attention/npu/int8xint4/256x64x8", "attention_256_int4_d64", 256, 64, kInt4Peak),
+    attention("attention/npu/int8xint4/512x64x8", "attention_512_int4_d64", 512, 64, kInt4Peak),
+    attention("attention/npu/int8xint4/1024x64x8", "attention_1024_int4_d64", 1024, 64, kInt4Peak),
+    attention("attention/npu/int8xint4/2048x64x8", "attention_2048_int4_d64", 2048, 64, kInt4Peak),
 };
 
 Bytes random_input(const Argument& argument) {
@@ -91,25 +95,27 @@ Bytes random_input(const Argument& argument) {
     return bytes;
 }
 
-// Queries, keys and values whose scores are of order 1.
+// Queries, keys and values whose scores are of order 1 (int4 keys are sixteenths of int8 ones).
 std::vector<Bytes> attention_inputs(const Kernel& kernel, const Shape& shape) {
     namespace attention = xdna::kernels::attention;
     const attention::Problem problem = attention_problem(kernel, shape);
     std::mt19937 random(1);
-    const auto values = [&](size_t heads) {
+    const auto values = [&](size_t heads, uint32_t bits) {
         std::vector<int8_t> out(heads * problem.length * problem.head_size);
+        const int most = bits == 4 ? 7 : 50;
         for (int8_t& value : out) {
-            value = static_cast<int8_t>(random() % 101 - 50);
+            value = static_cast<int8_t>(static_cast<int>(random() % (2 * most + 1)) - most);
         }
         return out;
     };
-    const double scale = 1 / (30.0 * 30.0 * std::sqrt(problem.head_size));
+    const double scale =
+        (problem.widths.k == 8 ? 1 : 16) / (30.0 * 30.0 * std::sqrt(problem.head_size));
     const std::vector<attention::QueryHeader> headers(
         size_t{problem.heads} * problem.length,
         attention::score_scale(problem.head_size, problem.widths, scale, scale));
-    const auto q = values(problem.heads);
-    const auto k = values(problem.kv_heads);
-    const auto v = values(problem.kv_heads);
+    const auto q = values(problem.heads, 8);
+    const auto k = values(problem.kv_heads, problem.widths.k);
+    const auto v = values(problem.kv_heads, problem.widths.v);
     return {pack_queries(problem, q, headers), pack_keys(problem, k, v)};
 }
 
