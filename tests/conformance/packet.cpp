@@ -73,6 +73,12 @@ Words hanging_transaction() {
     return {0x06030100, 0x00000105, 1, 32, 0x00000080, 16, 0, 0x00010100};
 }
 
+Words faulting_transaction() {
+    // WRITE to the task queue of shim 0, MM2S 0 (AM025): BD 0, which no one has made valid. TCT of
+    // column 0, row 0, MM2S, channel 0.
+    return {0x06030100, 0x00000105, 2, 56, 0, 0, 0x1D214, 0, 0, 24, 0x00000080, 16, 1, 0x00010100};
+}
+
 Words minimal_pdi() {
     // Four-word header, its checksum, and a body of one NOP and the end mark.
     Words cdo{4, 0x004F4443, 0x0200, 2, 0};

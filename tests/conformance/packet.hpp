@@ -60,6 +60,9 @@ Words corrupt_transaction();
 /// Control code that waits for a token which nothing sends: of shim 0, S2MM 0.
 Words hanging_transaction();
 
+/// Control code that starts a DMA of shim 0 on a BD that is not valid.
+Words faulting_transaction();
+
 /// A PDI whose only partition is a CDO that does nothing.
 Words minimal_pdi();
 /// Bytes that are no PDI.

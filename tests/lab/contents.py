@@ -11,7 +11,7 @@ class Programs:
     """Collects programs for an archive; each with its libraries from the lab's root."""
 
     def __init__(self, lab, archive):
-        self._lab, self._archive, self._copied = lab, archive, {LOADER}
+        self.lab, self._archive, self._copied = lab, archive, {LOADER}
         archive.copy(lab.root / "usr/lib64" / LOADER, "usr/lib64/" + LOADER)
 
     def add(self, source, path, libraries=()):
@@ -31,12 +31,12 @@ class Programs:
         """A library of the lab's root, by file name."""
         if name not in self._copied:
             self._copied.add(name)
-            source = self._lab.root / LIBRARIES / name
+            source = self.lab.root / LIBRARIES / name
             self._archive.copy(source, f"{LIBRARIES}/{name}")
             self._needed(source)
 
     def _needed(self, source):
-        loader = self._lab.loader()
+        loader = self.lab.loader()
         rows = subprocess.run([*loader, "--list", source], check=True, text=True, stdout=subprocess.PIPE).stdout
         for row in rows.splitlines():
             if "not found" in row:

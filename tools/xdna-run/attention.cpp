@@ -368,6 +368,9 @@ int run_attention(const Options& options) {
     for (unsigned i = 0; i < options.repeat; ++i) {
         seconds.push_back(session.run());
     }
+    if (!options.buffers.empty()) {
+        session.write_buffers(options.buffers);
+    }
 
     const Bytes raw(o_buffer.begin(),
                     o_buffer.begin() + static_cast<ptrdiff_t>(command.arguments[2].bytes));

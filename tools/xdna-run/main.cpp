@@ -332,10 +332,8 @@ int run(const Options& options) {
     std::sort(sorted.begin(), sorted.end());
     const double median = sorted[sorted.size() / 2];
 
-    for (size_t i = 0; !options.buffers.empty() && i < arguments.size(); ++i) {
-        const auto buffer = session.buffer(i).first(arguments[i].bytes);
-        write_file(std::filesystem::path(options.buffers) / arguments[i].name,
-                   Bytes(buffer.begin(), buffer.end()));
+    if (!options.buffers.empty()) {
+        session.write_buffers(options.buffers);
     }
 
     std::string wrong;

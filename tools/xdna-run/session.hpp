@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "kernels/catalog.hpp"
+#include "tools/xdna-run/files.hpp"
 #include "xdna/xdna.hpp"
 
 namespace xdna::run {
@@ -22,6 +24,7 @@ class Session {
         : device_(device.empty() ? nullptr : device.c_str()),
           context_(device_, columns),
           code_(device_, XDNA_BO_DEV, command.code.size()),
+          arguments_(command.arguments),
           command_(context_) {
         context_.configure(std::as_bytes(pdi));
         std::copy(command.code.begin(), command.code.end(), code_.span<uint8_t>().begin());
@@ -61,6 +64,13 @@ class Session {
         return elapsed.count();
     }
 
+    /// Each buffer, as the NPU had it, to folder/ARGUMENT.
+    void write_buffers(const std::filesystem::path& folder) {
+        for (size_t i = 0; i < arguments_.size(); ++i) {
+            write_file(folder / arguments_[i].name, buffer(i).first(arguments_[i].bytes));
+        }
+    }
+
     std::string where() const {
         const xdna_device_info info = device_.info();
         return std::string(info.node) + " (" + info.generation + ")";
@@ -70,6 +80,7 @@ class Session {
     Device device_;
     HwContext context_;
     Bo code_;
+    std::vector<kernels::Argument> arguments_;
     std::vector<Bo> buffers_;
     Command command_;
 };
