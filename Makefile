@@ -125,9 +125,9 @@ bench/xdna.libs               := xdna image
 bench/npu.libs                := kernels flow as isa xdna image
 bench/count_instructions.libs := xdna image support
 
-# --- suites in the lab (tests/lab/suites.py): those of `make test`, and the rest of `make lab-test` --
-LAB_SUITES := conformance
-LAB_MORE   := carveout older faults xrt xrt-door
+# --- suites in the lab (tests/lab/suites.py): those of `make test`, and all, the longest first ------
+LAB_QUICK   := conformance
+LAB_SUITES  := carveout conformance older faults xrt xrt-door
 LAB         = tests/lab/lab --build $(BUILD)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
@@ -352,11 +352,11 @@ lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)')
 .PHONY: lab-test
 lab-test: all $(BUILD)/tests/conformance ## every suite on an unmodified kernel and driver in QEMU
 	$(Q)$(LAB) fetch || [ $$? = 77 ]
-	$(Q)tests/run --jobs $(shell nproc) $(call lab_rows,$(LAB_SUITES) $(LAB_MORE))
+	$(Q)tests/run --jobs $(shell nproc) $(call lab_rows,$(LAB_SUITES))
 
 .PHONY: lab-quick
 lab-quick: all $(BUILD)/tests/conformance
-	$(Q)tests/run $(call lab_rows,$(LAB_SUITES))
+	$(Q)tests/run $(call lab_rows,$(LAB_QUICK))
 
 .PHONY: lab-cost
 lab-cost: all $(BUILD)/bench/count_instructions $(call archive,support) ## a command in user space, libxdna beside AMD's XRT

@@ -15,22 +15,19 @@
 #include <vector>
 
 #include "bench/empty_command.hpp"
+#include "tests/support/phases.hpp"
 #include "tests/support/step_counter.hpp"
 #include "xdna/xdna.hpp"
 
 namespace xdna::bench {
 namespace {
 
-constexpr int kRounds = 8;
+const int kRounds = test::rounds();
 constexpr size_t kInFlight = 4;
 constexpr size_t kChain = 24;
 
-struct Row {
-    const char* name;
-    int commands;  ///< in the phase
-};
 // In the order of the phases of measure().
-constexpr Row kRows[] = {
+const test::Phase kRows[] = {
     {"bare EXEC_CMD + TIMELINE_WAIT (drmIoctl)", kRounds},
     {"submit + wait", kRounds},
     {"submit + wait, at most a second", kRounds},
@@ -157,14 +154,6 @@ int main() {
         std::fprintf(stderr, "bench/count_instructions: nothing was counted: %s\n", error.c_str());
         return 77;
     }
-    std::printf("%-42s %13s %13s %12s\n", "per command", "instructions", "system calls",
-                "allocations");
-    for (size_t i = 0; i < phases.size(); i++) {
-        const double commands = kRows[i].commands;
-        std::printf("%-42s %13.1f %13.3f %12.3f\n", kRows[i].name,
-                    static_cast<double>(phases[i].instructions) / commands,
-                    static_cast<double>(phases[i].system_calls) / commands,
-                    static_cast<double>(phases[i].allocations) / commands);
-    }
+    xdna::test::print_phases(kRows, phases);
     return 0;
 }

@@ -12,7 +12,7 @@ from machine import GUEST, MODES
 
 def parameters(suite):
     """xdna-emu's words for the module parameters of a suite."""
-    words = f"{MODES[suite.mode].module} {suite.parameters}".split()
+    words = f"{MODES[suite.mode].door} {suite.parameters}".split()
     return [word for parameter in words for word in ("--parameter", parameter)]
 
 

@@ -27,10 +27,12 @@ class Failed(Exception):
 
 
 class Mode:
-    """How the driver gets device addresses, as its module parameters and the kernel's command line say."""
+    """How the driver gets device addresses, as its module parameters and the kernel's command line say;
+    and `door`: what comes nearest to that on the user-space door."""
 
-    def __init__(self, module="", kernel="", carveout=""):
+    def __init__(self, module="", kernel="", carveout="", door=None):
         self.module, self.kernel, self.carveout = module, kernel, carveout
+        self.door = module if door is None else door
 
 
 MODES = {
@@ -39,7 +41,8 @@ MODES = {
     # Translated by the guest's IOMMU. Huge pages: a heap of 64 MiB is 32 mappings instead of 16384.
     "iova": Mode(module="force_iova=1", kernel="transparent_hugepage_shmem=within_size"),
     # Memory set aside at boot, at its guest physical address. The heap is aligned to 64 MiB in it.
-    "carveout": Mode(kernel="iommu=pt memmap=256M$0x20000000", carveout="0x10000000@0x20000000"),
+    "carveout": Mode(kernel="iommu=pt memmap=256M$0x20000000", carveout="0x10000000@0x20000000",
+                     door="force_iova=1"),
 }
 
 

@@ -48,6 +48,9 @@ class Suite:
     def prepare(self, lab, build):
         """Makes what the suite needs that the build does not."""
 
+    def plugin(self, _lab):
+        """What is loaded into the emulator."""
+
     def contents(self, programs, build):
         for program in self.programs:
             programs.add(build / program, "usr/bin/" + program.rsplit("/", 1)[1])
@@ -71,7 +74,7 @@ class Xrt(Suite):
     KERNELS = ("passthrough", "transpose", "broadcast", "join", "matmul_int8", "attention_256_int8_d64")
 
     def prepare(self, lab, build):
-        xrt_program(lab, build, "xrt-run")
+        xrt_program(lab, "xrt-run", "xrt_run.cpp")
 
     def steps(self, build):
         yield 30, "xrt-smi", "xrt-smi-sees-the-npu"
@@ -95,6 +98,28 @@ class Xrt(Suite):
                 programs.file(file, "lab/kernels/" + file.name)
 
 
+class Cost(Xrt):
+    """A command through libxdna and through XRT, counted by the emulator."""
+
+    def prepare(self, lab, build):
+        counter = GUEST.parent / "guest_counter.cpp"
+        xrt_program(lab, "xrt-cost-guest", "xrt_cost.cpp", counter, build / "lib/libimage.a")
+        compiled(lab, "count-instructions", build / "obj/bench/count_instructions.o", counter,
+                 build / "lib/libxdna.a", build / "lib/libimage.a", "-ldrm")
+
+    def tools(self, lab):
+        return ((lab.folder / "xrt/xrt-cost-guest", "xrt-cost"),
+                (lab.folder / "xrt/count-instructions", "count-instructions"))
+
+    def plugin(self, lab):
+        return compiled(lab, "count-plugin.so", GUEST.parent / "count_plugin.cpp", "-shared", "-fPIC",
+                        "-fvisibility=hidden")
+
+    def steps(self, build):
+        yield 300, "libxdna", "env XDNA_ROUNDS=100 count-instructions"
+        yield 300, "xrt", "env XDNA_ROUNDS=100 xrt-cost /lab/kernels/passthrough.xclbin"
+
+
 class Faults(Suite):
     CASES = ("command-without-answer", "aborted", "array-error", "firmware-without-answer", "firmware-refused",
              "firmware-dead", "removed", "killed", "memory-pressure", "memory-refused", "leaks")
@@ -114,19 +139,22 @@ XRT_LIBRARIES = ("libxrt_core.so.2", "libxrt_driver_xdna.so.2")
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 
 
-def xrt_program(lab, build, name, *archives):
-    """Builds one of our XRT programs, against XRT's headers and libraries in the lab's root."""
-    source, program = GUEST.parent / (name.replace("-", "_") + ".cpp"), lab.folder / "xrt" / name
-    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
-        return
-    program.parent.mkdir(exist_ok=True)
+def xrt_program(lab, name, source, *more):
+    """One of our XRT programs, against XRT's headers and libraries in the lab's root."""
     # XRT's libraries want newer libraries below them than the ones that are linked against here.
-    repository = GUEST.parents[2]
-    subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-I", repository, "-isystem",
-                    lab.root / "usr/include", source, "-o", program,
-                    *(build / f"lib/lib{archive}.a" for archive in archives),
-                    "-L", lab.root / "usr/lib/x86_64-linux-gnu", "-lxrt_coreutil", "-Wl,--allow-shlib-undefined"],
-                   check=True)
+    return compiled(lab, name, GUEST.parent / source, *more, "-isystem", lab.root / "usr/include", "-L",
+                    lab.root / "usr/lib/x86_64-linux-gnu", "-lxrt_coreutil", "-Wl,--allow-shlib-undefined")
+
+
+def compiled(lab, name, *words):
+    """A program of the lab's own. `words` are the compiler's; those that are files it is made of."""
+    program = lab.folder / "xrt" / name
+    sources = [word for word in words if isinstance(word, pathlib.Path) and word.is_file()]
+    if not program.exists() or program.stat().st_mtime < max(source.stat().st_mtime for source in sources):
+        program.parent.mkdir(exist_ok=True)
+        subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-I", GUEST.parents[2], *words,
+                        "-o", program], check=True)
+    return program
 
 
 # XDNA_HANG: the virtual NPU recovers from commands that hang.
@@ -140,6 +168,7 @@ SUITES = {
     "older": Suite(kernel=OLDER, rows=CONFORMANCE, different=DIFFERENT_IN_OLDER, programs=("tests/conformance",)),
     # A command's time is the simulator's: the driver is not to give up on it.
     "xrt": Xrt(parameters="tdr_timeout_ms=0", programs=("bin/xdna-run",)),
+    "cost": Cost(parameters="tdr_timeout_ms=0"),
     "xrt-door": Xrt(kernel=None, mode="sva", parameters="tdr_timeout_ms=0"),
     "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe", "tests/conformance"), processors=2),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image"), processors=2),

@@ -16,18 +16,15 @@
 #include <vector>
 
 #include "libxdna/image/transaction.hpp"
+#include "tests/support/phases.hpp"
 #include "tests/support/step_counter.hpp"
 
 namespace {
 
-constexpr int kRounds = 8;
+const int kRounds = xdna::test::rounds();
 constexpr size_t kInFlight = 4, kChain = 24;
 
-struct Row {
-    const char* name;
-    int commands;
-};
-constexpr Row kRows[] = {
+const xdna::test::Phase kRows[] = {
     {"XRT: start + wait", kRounds},
     {"XRT: start + wait2", kRounds},
     {"XRT: set_arg of all + start + wait", kRounds},
@@ -132,12 +129,6 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "xrt-cost: nothing was counted: %s\n", error.c_str());
         return 1;
     }
-    for (size_t i = 0; i < phases.size(); ++i) {
-        const double commands = kRows[i].commands;
-        std::printf("%-42s %13.1f %13.3f %12.3f\n", kRows[i].name,
-                    static_cast<double>(phases[i].instructions) / commands,
-                    static_cast<double>(phases[i].system_calls) / commands,
-                    static_cast<double>(phases[i].allocations) / commands);
-    }
+    xdna::test::print_phases(kRows, phases);
     return 0;
 }

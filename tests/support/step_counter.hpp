@@ -17,6 +17,9 @@ struct StepCount {
     uint64_t instructions = 0;
     uint64_t system_calls = 0;
     uint64_t allocations = 0;  ///< calls of malloc()
+    // Only where an emulator counts (tests/lab/guest_counter.cpp), which does not see allocations:
+    uint64_t kernel_instructions = 0;
+    double cpu_seconds = 0;
 };
 
 /// In the child: ends the phase that is being counted, if any, and begins the next. Elsewhere it
