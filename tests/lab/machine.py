@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 import time
 
+from clock import tsc_khz
 from initramfs import Archive
 
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
@@ -101,6 +102,8 @@ class Machine:
                 raise Failed("the device does not listen: " + self.device_log.read_text())
             time.sleep(0.01)
         device = f'{{"driver":"vfio-user-pci","bus":"pcie.0","addr":"5","socket":{{"type":"unix","path":"{socket}"}}}}'
+        # On a busy machine the guest measures it wrongly, and its clock runs too fast.
+        clock = f"tsc_early_khz={khz}" if (khz := tsc_khz()) else ""
         command = [*self.lab.qemu(), "-M", "q35,memory-backend=ram0", "-accel", "tcg,thread=multi",
                    "-cpu", "max,-hypervisor,-la57,-erms,-fsrm,-clflushopt,-clwb", "-smp", str(self.smp), "-m", MEMORY,
                    "-object", f"memory-backend-memfd,id=ram0,size={MEMORY},share=on", "-nodefaults", "-display", "none",
@@ -108,7 +111,7 @@ class Machine:
                    "-device", "intel-iommu,caching-mode=on", "-device", device,
                    "-drive", f"file={self.disk},if=virtio,format=raw,cache=unsafe",
                    "-run-with", "exit-with-parent=on", *(["-plugin", self.plugin] if self.plugin else []),
-                   "-append", f"console=ttyS0 panic=-1 quiet intel_iommu=on {QUICK} {self.mode.kernel}"]
+                   "-append", f"console=ttyS0 panic=-1 quiet intel_iommu=on {QUICK} {clock} {self.mode.kernel}"]
         pipes = {} if self.interactive else {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                                              "stderr": subprocess.STDOUT}
         self._spawn(command, **pipes)
