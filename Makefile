@@ -352,11 +352,11 @@ lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)')
 .PHONY: lab-test
 lab-test: all $(BUILD)/tests/conformance ## every suite on an unmodified kernel and driver in QEMU
 	$(Q)$(LAB) fetch || [ $$? = 77 ]
-	$(Q)tests/run --jobs $(shell nproc) $(call lab_rows,$(LAB_SUITES))
+	$(Q)tests/run --jobs $(shell nproc) --timeout 1200 $(call lab_rows,$(LAB_SUITES))
 
 .PHONY: lab-quick
 lab-quick: all $(BUILD)/tests/conformance
-	$(Q)tests/run $(call lab_rows,$(LAB_QUICK))
+	$(Q)tests/run --timeout 1200 $(call lab_rows,$(LAB_QUICK))
 
 .PHONY: lab-cost
 lab-cost: all $(BUILD)/bench/count_instructions $(call archive,support) ## a command in user space, libxdna beside AMD's XRT

@@ -158,7 +158,7 @@ def compiled(lab, name, *words):
 
 
 # XDNA_HANG: the virtual NPU recovers from commands that hang.
-CONFORMANCE = ((500, "conformance", "env XDNA_HANG=1 conformance --gtest_output=json:/out/conformance.json"),)
+CONFORMANCE = ((1000, "conformance", "env XDNA_HANG=1 conformance --gtest_output=json:/out/conformance.json"),)
 
 SUITES = {
     "conformance": Suite(rows=((30, "probe", "xdna-probe"), *CONFORMANCE), different={},
