@@ -55,6 +55,12 @@ class Lab:
         if not (self.apt / "apt.conf").exists():
             subprocess.run([REPOSITORY / "scripts/newer-debian", self.apt, *SUITES], check=True)
 
+    def _unavailable(self, what, packages, error):
+        # The next time begins with fresh lists: these may be old, or there was no network.
+        (self.apt / "apt.conf").unlink()
+        last = error.stderr.strip().splitlines()[-1:]
+        return Unavailable(f"apt cannot {what} {' '.join(packages[:3])}, ...: {''.join(last)}")
+
     def _download(self, *packages, dependencies):
         """Paths of the packages' files."""
         self._lists()
@@ -64,14 +70,14 @@ class Lab:
             try:
                 rows = self._apt(*install, "--print-uris").splitlines()
             except subprocess.CalledProcessError as error:
-                raise Unavailable(f"apt cannot resolve {' '.join(packages)}: {error.stderr.strip()}") from error
+                raise self._unavailable("resolve", packages, error) from error
             files = [row.split()[1] for row in rows if row.startswith("'")]
             files = [file for file in files if not UNUSED.match(file)]
             packages = [file.replace("%3a", ":").rsplit("_", 1)[0].replace("_", "=") for file in files]
         try:
             self._apt("apt-get", "-qq", "download", *packages, cwd=archives)
         except subprocess.CalledProcessError as error:
-            raise Unavailable(f"apt cannot download {' '.join(packages)}: {error.stderr.strip()}") from error
+            raise self._unavailable("download", packages, error) from error
         if dependencies:
             return [archives / file for file in files]
         return [next(archives.glob(package.replace("=", "_") + "_*.deb")) for package in packages]
@@ -107,6 +113,7 @@ class Lab:
         versions = [found[1] for found in map(pattern.match, names)
                     if found and self._apt("apt-cache", "madison", found[0]).strip()]
         if not versions:
+            (self.apt / "apt.conf").unlink()
             raise Unavailable(f"no kernel {series} in {', '.join(SUITES)}")
         version = max(versions, key=lambda text: int(text.split("+")[0].rsplit(".", 1)[1]))
         binary, modules = self._download("linux-binary-" + version, "linux-modules-" + version, dependencies=False)

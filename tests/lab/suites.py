@@ -152,8 +152,11 @@ def compiled(lab, name, *words):
     sources = [word for word in words if isinstance(word, pathlib.Path) and word.is_file()]
     if not program.exists() or program.stat().st_mtime < max(source.stat().st_mtime for source in sources):
         program.parent.mkdir(exist_ok=True)
+        # Another suite may be making it, too.
+        fresh = program.with_name(f"{name}.{os.getpid()}")
         subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-I", GUEST.parents[2], *words,
-                        "-o", program], check=True)
+                        "-o", fresh], check=True)
+        fresh.rename(program)
     return program
 
 
