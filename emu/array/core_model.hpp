@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "emu/array/fault.hpp"
 #include "emu/array/geometry.hpp"
 
 namespace xdna::emu {
@@ -69,6 +70,7 @@ class CoreBus {
 /// from the registers below for one that the model lacks, it is the fault of that access.
 struct CoreTrap {
     std::string what;
+    FaultKind kind = FaultKind::kNotModelled;
 };
 
 /// What keeps a core from going on.

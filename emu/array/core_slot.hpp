@@ -39,7 +39,7 @@ struct CoreSlot {
     /// The cycle of the last access to each bank of the tile's data memory.
     std::array<uint64_t, 8> bank_used{};
 
-    bool runs() const { return model != nullptr && control == 1 && !done; }
+    bool runs() const { return model != nullptr && control == 1 && !done && trapped.empty(); }
     bool stalled() const { return last.state == CoreProgress::State::kStalled; }
 };
 

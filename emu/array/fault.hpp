@@ -16,6 +16,7 @@ enum class FaultKind : uint8_t {
     kBadMemory,         ///< an address or lock that the tile cannot reach
     kHostMemory,        ///< a shim DMA address that nothing is mapped at
     kBadRoute,          ///< a packet that no switch slot matches, or data cut off by rerouting
+    kCoreHalted,        ///< a core stopped on an error of its program; all else goes on
 };
 
 /// An error of a register access (returned by it), or of a running channel (see Array::run).

@@ -289,6 +289,7 @@ void set_compare(const Target& t, uint32_t value) {
 constexpr uint32_t kCoreEnable = image::field(Module::kCore, "Core_Control", "Enable").mask();
 constexpr uint32_t kCoreReset = image::field(Module::kCore, "Core_Control", "Reset").mask();
 constexpr uint32_t kCoreDone = image::field(Module::kCore, "Core_Status", "Core_Done").mask();
+constexpr uint32_t kCoreErrorHalt = image::field(Module::kCore, "Core_Status", "Error_Halt").mask();
 constexpr Field kFotMode = image::field(Module::kMemTile, "DMA_S2MM_{}_Ctrl", "FoT_Mode");
 constexpr uint32_t kFotWithoutCounts = 1;
 constexpr Field kTimerReset = image::field(Module::kCore, "Timer_Control", "Reset");
@@ -567,7 +568,8 @@ std::optional<Fault> read_register(Machine& machine, TileAddress at, uint32_t& v
             break;
         case kCoreStatus: {
             const CoreSlot& core = t.state.core;
-            value = (core.control & (kCoreEnable | kCoreReset)) | (core.done ? kCoreDone : 0);
+            value = (core.control & (kCoreEnable | kCoreReset)) | (core.done ? kCoreDone : 0) |
+                    (core.trapped.empty() ? 0 : kCoreErrorHalt);
             break;
         }
         case kCoreState:

@@ -129,11 +129,10 @@ void Scheduler::run_cores(uint64_t limit) {
             progress = core.model->run(*core.bus, machine_.now, quantum);
         } catch (const CoreTrap& trap) {
             machine_.change(*state, CoreSlot::Doing::kNothing);
-            core.control = 0;
             core.trapped = trap.what;
             core.last = {};
             machine_.work_stale = true;
-            machine_.fault(FaultKind::kNotModelled, state->tile, 0,
+            machine_.fault(trap.kind, state->tile, 0,
                            to_string(state->tile) + " core: " + trap.what);
             continue;
         }

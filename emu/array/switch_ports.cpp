@@ -103,7 +103,10 @@ int slave_index(TileKind kind, Port port) {
 }
 
 bool connectable(TileKind kind, Port slave, Port master) {
-    if (slave.external() && slave.kind == master.kind) {
+    // What enters a shim from below may leave it below: aie-rt has no such rule there, and AMD's
+    // bandwidth measure (amd/xdna-driver tools/bins, Phoenix) turns its streams around so.
+    const bool below_shim = kind == TileKind::kShim && slave.kind == kSouth;
+    if (slave.external() && slave.kind == master.kind && !below_shim) {
         return slave.number == master.number;
     }
     switch (slave.kind) {

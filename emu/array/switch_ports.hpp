@@ -46,8 +46,9 @@ Port slave_port(TileKind kind, unsigned index);
 int master_index(TileKind kind, Port port);
 int slave_index(TileKind kind, Port port);
 
-/// Whether a switch can connect the two: between ports of one side only equal numbers; trace
-/// reaches FIFO, south and one DMA channel; control reaches neither control nor a core tile's DMA.
+/// Whether a switch can connect the two: between ports of one side only equal numbers (but for the
+/// south of a shim, where its DMAs are); trace reaches FIFO, south and one DMA channel; control
+/// reaches neither control nor a core tile's DMA.
 bool connectable(TileKind kind, Port slave, Port master);
 
 /// Offsets of a switch's registers: a word each for masters and slaves, four slots a slave.

@@ -114,7 +114,7 @@ const Pipeline::Decoded& Pipeline::fetch(uint32_t address) {
         decoded_at_.assign(kProgramBytes / 2, nullptr);
     }
     if (address >= kProgramBytes || address % 2) {
-        trap_here("fetch outside program memory");
+        throw CoreTrap{"fetch outside program memory at pc " + hex(pc), FaultKind::kCoreHalted};
     }
     const Decoded*& slot = decoded_at_[address / 2];
     if (!slot) {

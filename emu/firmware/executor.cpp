@@ -69,10 +69,11 @@ AsyncErrorRecord event_of(const Fault& fault) {
             break;
         case TileKind::kCore:
             record.module = dma ? 0 : 1;
-            record.event_id = dma                                   ? 97
-                              : stream                              ? 56
-                              : fault.kind == FaultKind::kBadMemory ? 60
-                                                                    : 59;
+            record.event_id = dma                                    ? 97
+                              : stream                               ? 56
+                              : fault.kind == FaultKind::kBadMemory  ? 60
+                              : fault.kind == FaultKind::kCoreHalted ? 65
+                                                                     : 59;
             break;
     }
     return record;
@@ -556,7 +557,10 @@ Outcome Executor::broken(Context& context) {
     for (const Fault& fault : array_.take_faults()) {
         const uint32_t column = fault.tile.column;
         report_(event_of(fault), fault.what);
-        if (good(outcome) && column - context.start_column < context.columns) {
+        // AMD's own bandwidth measure (amd/xdna-driver tools/bins, Phoenix) enables cores that have
+        // no program, so an error of a core ends no command that does not wait for it.
+        if (good(outcome) && fault.kind != FaultKind::kCoreHalted &&
+            column - context.start_column < context.columns) {
             outcome = failed(status_of(fault), fault.what);
         }
     }

@@ -588,10 +588,10 @@ class Assembler {
     }
 
     void do_data(const Line& line, std::size_t at) {
-        static const std::map<std::string_view, unsigned> kSizes = {
+        static const std::map<std::string_view, unsigned> sizes = {
             {".byte", 1}, {".short", 2}, {".half", 2},  {".hword", 2}, {".2byte", 2}, {".word", 4},
             {".long", 4}, {".int", 4},   {".4byte", 4}, {".quad", 8},  {".8byte", 8}};
-        const unsigned size = kSizes.at(line.tokens[at].text);
+        const unsigned size = sizes.at(line.tokens[at].text);
         do {
             ++at;
             auto value = expression(line, at);
@@ -760,6 +760,7 @@ class Assembler {
         Schedule schedule;
         if (options_.pipeline) {
             std::vector<isa::Instruction> bare;
+            bare.reserve(instructions.size());
             for (const ParsedInstruction& parsed : instructions)
                 bare.push_back(parsed.instruction);
             auto found = schedule_loop(bare, body.banks, body.max_stages, kMaxInterval);
@@ -1152,7 +1153,7 @@ class Assembler {
 };
 
 void Assembler::directive(const Line& line, std::size_t at) {
-    static const std::unordered_map<std::string_view, Handler> kDirectives = [] {
+    static const std::unordered_map<std::string_view, Handler> directives = [] {
         std::unordered_map<std::string_view, Handler> table;
         const auto add = [&](Handler handler, std::initializer_list<std::string_view> words) {
             for (const std::string_view word : words)
@@ -1179,8 +1180,8 @@ void Assembler::directive(const Line& line, std::size_t at) {
         add(&Assembler::do_nothing, {".file", ".ident", ".addrsig", ".addrsig_sym"});
         return table;
     }();
-    const auto found = kDirectives.find(line.tokens[at].text);
-    if (found == kDirectives.end())
+    const auto found = directives.find(line.tokens[at].text);
+    if (found == directives.end())
         error(line, at, "unknown directive " + line.tokens[at].text);
     else
         (this->*found->second)(line, at);

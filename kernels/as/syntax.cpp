@@ -28,7 +28,7 @@ struct Candidate {
 using Mnemonics = std::map<std::string_view, std::vector<Candidate>>;
 
 const Mnemonics& mnemonics() {
-    static const Mnemonics kTable = [] {
+    static const Mnemonics all = [] {
         Mnemonics table;
         for (std::size_t i = 0; i < isa::kOpCount; ++i) {
             const auto op = static_cast<isa::Op>(i);
@@ -48,7 +48,7 @@ const Mnemonics& mnemonics() {
         }
         return table;
     }();
-    return kTable;
+    return all;
 }
 
 /// Letters to change, add or drop to make one word of the other.

@@ -25,7 +25,7 @@ struct Layout {
     std::array<Place, 4> step, wrap, before, after;
     size_t dimensions;
     uint32_t own_memory;  // words added to an address to name the tile's own memory
-    int own_locks;        // added to a lock number likewise
+    uint32_t own_locks;   // added to a lock number likewise
 };
 
 consteval Place place(Module module, uint8_t word, std::string_view name) {
@@ -206,13 +206,13 @@ std::vector<uint32_t> encode_bd(TileKind kind, const Bd& bd) {
     }
     if (bd.acquire) {
         words.put(to.acquire_enable, 1, "acquire bit");
-        words.put(to.acquire_lock, static_cast<uint64_t>(bd.acquire->lock + to.own_locks),
+        words.put(to.acquire_lock, static_cast<uint64_t>(bd.acquire->lock) + to.own_locks,
                   "acquired lock");
         // Negative: succeed when the lock holds at least that many.
         words.put_signed(to.acquire_value, -bd.acquire->count, "acquire count");
     }
     if (bd.release) {
-        words.put(to.release_lock, static_cast<uint64_t>(bd.release->lock + to.own_locks),
+        words.put(to.release_lock, static_cast<uint64_t>(bd.release->lock) + to.own_locks,
                   "released lock");
         words.put_signed(to.release_value, bd.release->count, "release count");
     }

@@ -269,9 +269,9 @@ std::vector<uint8_t> Design::pdi() const {
     image::Cdo cdo;
     for (const Write& write : writes) {
         if (write.words.size() == 1) {
-            cdo.commands.emplace_back(image::cdo::Write{write.address, write.words[0]});
+            cdo.commands.push_back({image::cdo::Write{write.address, write.words[0]}});
         } else {
-            cdo.commands.emplace_back(image::cdo::DmaWrite{write.address, write.words});
+            cdo.commands.push_back({image::cdo::DmaWrite{write.address, write.words}});
         }
     }
     return image::serialize(image::make_pdi(std::move(cdo)));

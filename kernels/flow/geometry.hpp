@@ -20,7 +20,8 @@ struct Tile {
     int column = 0;
     int row = 0;
 
-    auto operator<=>(const Tile&) const = default;
+    // clang-tidy 14 takes the 0 in what the compiler makes of it for a pointer.
+    auto operator<=>(const Tile&) const = default;  // NOLINT(modernize-use-nullptr)
     TileKind kind() const { return image::TileAddress{0, static_cast<uint32_t>(row), 0}.kind(); }
     /// The address of a register of this tile, as PDIs and control code write it.
     uint32_t address(uint32_t offset) const {

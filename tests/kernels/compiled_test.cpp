@@ -14,6 +14,7 @@
 #include <string>
 
 #include "libxdna/image/aie_partition.hpp"
+#include "libxdna/image/control_elf.hpp"
 #include "libxdna/image/dpu_sequence.hpp"
 #include "libxdna/image/transaction.hpp"
 #include "libxdna/image/xclbin.hpp"
@@ -176,6 +177,27 @@ TEST(Compiled, BroadcastOfALaneByMlirAie) {
         session.run(clone("insts.bin"), buffers);
         EXPECT_EQ(buffers[2], bytes_of(std::vector<uint32_t>(16, in[lane])));
     }
+}
+
+// xrt-smi's measure of a Phoenix's shim DMAs: every column copies a quarter of a gigabyte over both
+// channels, from host memory to host memory.
+TEST(Compiled, DataFlowBandwidthByAmd) {
+    const Clone clone("xdna-driver", "e7192a94");
+    if (!clone.present()) {
+        GTEST_SKIP() << "no clone of amd/xdna-driver: XDNA_CLONES";
+    }
+    constexpr size_t kBytes = size_t{1} << 30;
+    const std::string folder = "tools/bins/Runner/df_bandwidth/phx/";
+    Session session = session_of(clone(folder + "validate.xclbin"));
+    const image::ControlElf elf = image::parse_control_elf(clone(folder + "df_bw.elf"));
+    const auto code = std::find_if(elf.sections.begin(), elf.sections.end(),
+                                   [](const auto& s) { return s.name == ".ctrltext"; });
+    ASSERT_NE(code, elf.sections.end());
+    std::vector<uint32_t> in(kBytes / 4);
+    std::iota(in.begin(), in.end(), 1);
+    std::vector<Bytes> buffers = {bytes_of(in), Bytes(4), Bytes(kBytes)};
+    session.run(code->data, buffers);
+    EXPECT_TRUE(buffers[2] == buffers[0]);
 }
 
 }  // namespace

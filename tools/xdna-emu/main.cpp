@@ -41,7 +41,7 @@ fs::path find_interposer() {
     const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
     std::string tried;
     for (const char* place : {"../lib/libxdna-emu-door.so", "../lib/libxdna/libxdna-emu-door.so"}) {
-        const fs::path path = (here / place).lexically_normal();
+        fs::path path = (here / place).lexically_normal();
         if (fs::exists(path))
             return path;
         tried += (tried.empty() ? "" : ", ") + path.string();

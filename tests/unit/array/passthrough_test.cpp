@@ -75,6 +75,23 @@ TEST_P(Passthrough, MovesEveryWordIntact) {
     EXPECT_LE(result.cycles, 2 * words + 2'000);
 }
 
+// Source: Xilinx/aie-rt, driver/src/stream_switch/xaie_ss_aieml.c: no port is barred to what comes
+// from the south of a shim.
+TEST_P(Passthrough, TurnsAroundInTheShimItself) {
+    const uint32_t words = GetParam();
+    auto& in = ram.map(0x10'0000, words);
+    auto& out = ram.map(0x8000'0000, words);
+    in = noise(words);
+    open_shim(1);
+    connect(kShimTile, shim::kMm2s0, shim::kS2mm0);
+    bd(kShimTile, 0, {.base = 0x10'0000, .length = words});
+    bd(kShimTile, 1, {.base = 0x8000'0000, .length = words});
+    start(kShimTile, kS2mm, 0, 1, 1, true);
+    start(kShimTile, kMm2s, 0, 0);
+    ASSERT_EQ(array.run_until_token(10'000'000).stop, Stop::kToken) << report();
+    EXPECT_EQ(out, in);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, Passthrough,
                          testing::Values(1, 2, 3, 7, 64, 1023, 4096, 5000, 100'000));
 

@@ -268,6 +268,23 @@ TEST_F(CommandTest, ACoreThatTrapsIsNamedWithTileAddressAndInstruction) {
     EXPECT_TRUE(logged("(1,4) core waits: a reset: misaligned"));
 }
 
+TEST_F(CommandTest, ACoreThatRunsOffItsProgramStandsStillAndEndsNoCommand) {
+    flow::Design design(1);
+    design.core({0, 4}, xdna::test::assemble("nopb; nopa; nops; nopx; nopm; nopv\n"));
+    uint64_t address = 0;
+    configure(dev(design.pdi(), address));
+    EXPECT_EQ(run(start_cu({})), kCompleted);
+    EXPECT_TRUE(logged("(1,4) core: fetch outside program memory at pc 0x4000"));
+    amdxdna_async_error error{};
+    amdxdna_drm_get_array args{DRM_AMDXDNA_HW_LAST_ASYNC_ERR, sizeof error, 1, 0,
+                               reinterpret_cast<uint64_t>(&error)};
+    ASSERT_EQ(file->call(DRM_IOCTL_AMDXDNA_GET_ARRAY, args), 0);
+    EXPECT_EQ(error.err_code, 0x0000020303040000ULL + 6);  // core module, access
+    EXPECT_EQ(run(start_cu({})), kCompleted);
+    EXPECT_EQ(run(start_cu(waiting_for_ever())), kTimeout);
+    EXPECT_TRUE(logged("(1,4) core waits: a reset: fetch outside program memory"));
+}
+
 TEST_F(CommandTest, AnUnmappedBufferIsAnErrorWithItsAddress) {
     configure(turn_around());
     const Packet command = start_cu(copy_words(64), {0x10000, 0x20000});

@@ -154,6 +154,18 @@ TEST_F(XdnaImage, VerifyNamesWhatIsWrong) {
     EXPECT_EQ(kernel.status, 1);
     EXPECT_NE(kernel.output.find("no PDI lists its kernel id 0x901"), std::string::npos)
         << kernel.output;
+
+    // A kernel of programmable logic, as AMD's own have it, needs none.
+    for (XclbinSection& s : x.sections) {
+        if (s.kind == SectionKind::kEmbeddedMetadata) {
+            EmbeddedMetadata metadata = parse_embedded_metadata(s.data);
+            metadata.kernels.at(0).type = "";
+            s.data = serialize(metadata);
+        }
+    }
+    lay_out(x);
+    const Outcome logic = tool("verify " + put("logic.xclbin", serialize(x)));
+    EXPECT_EQ(logic.status, 0) << logic.output;
 }
 
 TEST_F(XdnaImage, ErrorsNameTheFileAndThePlace) {
