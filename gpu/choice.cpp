@@ -30,25 +30,26 @@ struct Row {
 };
 
 // Rates of kNvidia and kAny: measured on an H200 (driver 580.159.04, 132 cores at 1.98 GHz,
-// 4096^3), see docs/benchmarks.md; the 64x64 tiles' and bf16's are guesses from those. kAmd:
-// RDNA3's WMMA shape in wave32, with tiles for its 64 KiB of LDS, from its documents alone: no such
-// device was at hand. kMesa: lavapipe, whose emulation is ten times as fast as the plain kernel
-// there.
+// 4096^3), see docs/benchmarks.md; the 64x64 tiles' are guesses from those. kAmd: RDNA3's WMMA
+// shape in wave32, with tiles for its 64 KiB of LDS, from its documents alone: no such device was
+// at hand. kMesa: lavapipe, whose emulation is ten times as fast as the plain kernel there.
 constexpr std::array kRows{
-    Row{Family::kCoopmat, kNvidia, Type::kF16, 128, 128, 64, 64, 64, 16, 16, 16, 0, 523},
-    Row{Family::kCoopmat, kNvidia, Type::kF16, 128, 256, 32, 64, 64, 16, 16, 16, 0, 460},
-    Row{Family::kCoopmat, kNvidia, Type::kF16, 256, 128, 32, 64, 64, 16, 16, 16, 0, 460},
+    Row{Family::kCoopmat, kNvidia, Type::kF16, 128, 256, 32, 64, 64, 16, 16, 16, 0, 616},
+    Row{Family::kCoopmat, kNvidia, Type::kF16, 256, 128, 32, 64, 64, 16, 16, 16, 0, 626},
+    Row{Family::kCoopmat, kNvidia, Type::kF16, 128, 128, 32, 64, 64, 16, 16, 16, 0, 573},
     Row{Family::kCoopmat, kNvidia, Type::kF16, 64, 64, 32, 32, 32, 16, 16, 16, 0, 300},
-    Row{Family::kCoopmat, kNvidia, Type::kBf16, 128, 128, 64, 64, 64, 16, 16, 16, 0, 523},
-    Row{Family::kCoopmat, kNvidia, Type::kBf16, 128, 256, 32, 64, 64, 16, 16, 16, 0, 460},
+    Row{Family::kCoopmat, kNvidia, Type::kBf16, 128, 256, 32, 64, 64, 16, 16, 16, 0, 616},
+    Row{Family::kCoopmat, kNvidia, Type::kBf16, 256, 128, 32, 64, 64, 16, 16, 16, 0, 626},
+    Row{Family::kCoopmat, kNvidia, Type::kBf16, 128, 128, 32, 64, 64, 16, 16, 16, 0, 573},
     Row{Family::kCoopmat, kNvidia, Type::kBf16, 64, 64, 32, 32, 32, 16, 16, 16, 0, 300},
-    Row{Family::kCoopmat, kNvidia, Type::kI8, 128, 128, 128, 64, 64, 16, 16, 32, 0, 1001},
-    Row{Family::kCoopmat, kNvidia, Type::kI8, 128, 256, 64, 64, 64, 16, 16, 32, 0, 901},
+    Row{Family::kCoopmat, kNvidia, Type::kI8, 128, 256, 64, 64, 64, 16, 16, 32, 0, 1195},
+    Row{Family::kCoopmat, kNvidia, Type::kI8, 256, 128, 64, 64, 64, 16, 16, 32, 0, 1212},
+    Row{Family::kCoopmat, kNvidia, Type::kI8, 128, 128, 64, 64, 64, 16, 16, 32, 0, 1143},
     Row{Family::kCoopmat, kNvidia, Type::kI8, 64, 64, 64, 32, 32, 16, 16, 32, 0, 600},
     Row{Family::kCoopmat2, kNvidia, Type::kF16, 128, 256, 64, 0, 0, 0, 0, 0, 256, 382},
     Row{Family::kCoopmat2, kNvidia, Type::kF16, 128, 128, 64, 0, 0, 0, 0, 0, 256, 350},
     Row{Family::kCoopmat2, kNvidia, Type::kBf16, 128, 256, 64, 0, 0, 0, 0, 0, 256, 382},
-    Row{Family::kCoopmat2, kNvidia, Type::kI8, 256, 128, 64, 0, 0, 0, 0, 0, 256, 210},
+    Row{Family::kCoopmat2, kNvidia, Type::kI8, 128, 256, 128, 0, 0, 0, 0, 0, 256, 753},
     Row{Family::kCoopmat, kAmd, Type::kF16, 128, 128, 32, 64, 32, 16, 16, 16, 32, 400},
     Row{Family::kCoopmat, kAmd, Type::kF16, 64, 64, 32, 32, 32, 16, 16, 16, 32, 250},
     Row{Family::kCoopmat, kAmd, Type::kBf16, 128, 128, 32, 64, 32, 16, 16, 16, 32, 400},
@@ -200,13 +201,19 @@ class Fitter {
                                       b.transposed ? row.block_k : row.block_n);
         const bool split = constants[kSplit] != 0;
         const std::uint32_t in_c = split ? 4 : 128 / bits_of(c.type);
-        const bool aligned = split ? problem_.n % in_c == 0 : c.aligned(in_c);
+        const bool aligned = split ? c.columns % in_c == 0 : c.aligned(in_c);
         constants[kCheckC] = !aligned                                                         ? 2
                              : problem_.m % row.block_m == 0 && problem_.n % row.block_n == 0 ? 0
                                                                                               : 1;
         const std::uint32_t subgroups = row.block_m / row.part_m * (row.block_n / row.part_n);
         constants[kLocalSize] = subgroups * constants[kSubgroupSize];
         choice.kernel.fixed_subgroup = true;
+        // They read whole rows of vectors at a time.
+        const std::uint32_t wide_a = (a.transposed ? row.block_m : row.block_k) / vector;
+        const std::uint32_t wide_b = (b.transposed ? row.block_k : row.block_n) / vector;
+        if (constants[kLocalSize] % wide_a != 0 || constants[kLocalSize] % wide_b != 0) {
+            return false;
+        }
 
         const auto stage = [&](std::uint32_t rows, std::uint32_t columns) {
             return rows * (columns / vector + 1) * vector * bits_of(element) / 8;
@@ -233,9 +240,10 @@ class Fitter {
         const Stored& a = problem_.a;
         const Stored& b = problem_.b;
         auto& constants = choice.kernel.constants;
-        constants[kCheckA] = check_of(a, kMatvecSpan, a.transposed ? row.block_k : row.block_m,
+        const std::uint32_t vector = 128 / bits_of(element);
+        constants[kCheckA] = check_of(a, vector, a.transposed ? row.block_k : row.block_m,
                                       a.transposed ? row.block_m : row.block_k);
-        constants[kCheckB] = check_of(b, kMatvecSpan, b.transposed ? row.block_n : row.block_k,
+        constants[kCheckB] = check_of(b, vector, b.transposed ? row.block_n : row.block_k,
                                       b.transposed ? row.block_k : row.block_n);
         constants[kLocalSize] = row.subgroup;
         return constants[kLocalSize] <= device_.workgroup_size &&

@@ -57,7 +57,7 @@ struct Tile {
 };
 
 // Workgroups that run at the same time share columns of A and rows of B in the L2 cache: eight tiles
-// high, then on to the right. With splits, C is f32 or i32 without gaps, [split][batch][m][n].
+// high, then on to the right. With splits, C is f32 or i32 without gaps, [split][batch] of what C is.
 Tile tile_of_workgroup() {
     const uint kHigh = 8;
     uint id = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
@@ -78,7 +78,7 @@ Tile tile_of_workgroup() {
         tile.k_end = min(p.k, tile.k + p.k_split);
         uint batches = gl_NumWorkGroups.z / p.splits;
         tile.c = (split * batches + batch) * p.m * p.n;
-        tile.stride_c = p.n;
+        tile.stride_c = kTransC ? p.m : p.n;
     } else {
         tile.c = batch * p.batch_c;
     }

@@ -1,5 +1,6 @@
 // VK_KHR_cooperative_matrix: tiles of A and B staged in shared memory, kPartM x kPartN of C a subgroup.
-// The next step's tiles are read into registers while this step's are multiplied.
+// While one step is multiplied out of shared memory, the next one's tiles arrive in registers. They go to
+// shared memory as soon as the last fragments have been loaded from it, under that unit's multiplications.
 // ELEMENT_F16, ELEMENT_BF16 or ELEMENT_I8 says what is multiplied; block types and i4 become that on
 // their way into shared memory.
 #version 460
@@ -68,10 +69,20 @@ const uint kScratch = kUnitM * kUnitN / 4;
 shared uvec4 scratch[kCheckC == 0 ? 1 : kSubgroups * kScratch];
 
 const uint kThreads = kSubgroups * kSubgroupSize;
-const uint kVectorsA = kHighA * kWideA;
-const uint kVectorsB = kHighB * kWideB;
-const uint kFetchA = (kVectorsA + kThreads - 1) / kThreads;
-const uint kFetchB = (kVectorsB + kThreads - 1) / kThreads;
+// Invocations beside each other read vectors beside each other, kPass rows at a time.
+const uint kPassA = kThreads / kWideA;
+const uint kPassB = kThreads / kWideB;
+const uint kFetchA = (kHighA + kPassA - 1) / kPassA;
+const uint kFetchB = (kHighB + kPassB - 1) / kPassB;
+
+// Eight invocations store at once. Where they have more than one row, those rows must not meet in a bank: with a
+// stride of an odd number of vectors (of 16 bytes), rows four apart are half the banks apart, rows two apart a quarter.
+uint row_of(uint invocation, uint wide) {
+    uint row = invocation / wide;
+    return wide == 4   ? (row & ~7u) | (row & 1) << 2 | (row >> 1 & 3)
+           : wide == 2 ? (row & ~7u) | (row & 3) << 1 | (row >> 2 & 1)
+                       : row;
+}
 
 // What is read of an operand: a vector's elements as stored; a block type's scale beside them in w.
 uvec4 raw_a(uint index) {
@@ -215,47 +226,47 @@ void main() {
 
     uvec4 next_a[kFetchA];
     VECTOR next_b[kFetchB];
-    uint k = tile.k;
+    uint row_a = row_of(invocation, kWideA);
+    uint row_b = row_of(invocation, kWideB);
+    uint vector_a = invocation % kWideA;
+    uint vector_b = invocation % kWideB;
+#define EACH_A(i)                                       \
+    [[unroll]] for (uint i = 0; i < kFetchA; i++)       \
+        if (kHighA % kPassA == 0 || row_a + i * kPassA < kHighA)
+#define EACH_B(i)                                       \
+    [[unroll]] for (uint i = 0; i < kFetchB; i++)       \
+        if (kHighB % kPassB == 0 || row_b + i * kPassB < kHighB)
 #define FETCH(at)                                                                                              \
-    [[unroll]] for (uint i = 0; i < kFetchA; i++) {                                                            \
-        uint v = invocation + i * kThreads;                                                                    \
-        if (kVectorsA % kThreads == 0 || v < kVectorsA) {                                                      \
-            uint row = v / kWideA;                                                                             \
-            uint column = v % kWideA * kVector;                                                                \
-            next_a[i] = kTransA ? fetch_a(tile.a, (at) + row, tile.m + column, p.k, p.m)                       \
-                                : fetch_a(tile.a, tile.m + row, (at) + column, p.m, p.k);                      \
-        }                                                                                                      \
+    EACH_A(i) {                                                                                                \
+        uint row = row_a + i * kPassA;                                                                         \
+        uint column = vector_a * kVector;                                                                      \
+        next_a[i] = kTransA ? fetch_a(tile.a, (at) + row, tile.m + column, p.k, p.m)                           \
+                            : fetch_a(tile.a, tile.m + row, (at) + column, p.m, p.k);                          \
     }                                                                                                          \
-    [[unroll]] for (uint i = 0; i < kFetchB; i++) {                                                            \
-        uint v = invocation + i * kThreads;                                                                    \
-        if (kVectorsB % kThreads == 0 || v < kVectorsB) {                                                      \
-            uint row = v / kWideB;                                                                             \
-            uint column = v % kWideB * kVector;                                                                \
-            next_b[i] = kTransB ? fetch_b(tile.b, tile.n + row, (at) + column, p.n, p.k)                       \
-                                : fetch_b(tile.b, (at) + row, tile.n + column, p.k, p.n);                      \
-        }                                                                                                      \
+    EACH_B(i) {                                                                                                \
+        uint row = row_b + i * kPassB;                                                                         \
+        uint column = vector_b * kVector;                                                                      \
+        next_b[i] = kTransB ? fetch_b(tile.b, tile.n + row, (at) + column, p.n, p.k)                           \
+                            : fetch_b(tile.b, (at) + row, tile.n + column, p.k, p.n);                          \
+    }
+#define STORE                                                                                                  \
+    EACH_A(i) {                                                                                                \
+        stage_a[(row_a + i * kPassA) * kStrideA + vector_a] = VECTOR(staged_a(next_a[i]));                     \
+    }                                                                                                          \
+    EACH_B(i) {                                                                                                \
+        stage_b[(row_b + i * kPassB) * kStrideB + vector_b] = next_b[i];                                       \
     }
 
-    FETCH(k)
-    [[dont_unroll]] for (; k < tile.k_end; k += kBlockK) {
-        [[unroll]] for (uint i = 0; i < kFetchA; i++) {
-            uint v = invocation + i * kThreads;
-            if (kVectorsA % kThreads == 0 || v < kVectorsA) {
-                stage_a[v / kWideA * kStrideA + v % kWideA] = VECTOR(staged_a(next_a[i]));
-            }
-        }
-        [[unroll]] for (uint i = 0; i < kFetchB; i++) {
-            uint v = invocation + i * kThreads;
-            if (kVectorsB % kThreads == 0 || v < kVectorsB) {
-                stage_b[v / kWideB * kStrideB + v % kWideB] = next_b[i];
-            }
-        }
-        barrier();
-        if (k + kBlockK < tile.k_end) {
-            FETCH(k + kBlockK)
-        }
+    // What would be read past the end is the last step again, which nothing multiplies.
+    uint last = tile.k + (tile.k_end - tile.k - 1) / kBlockK * kBlockK;
+    FETCH(tile.k)
+    STORE
+    FETCH(min(tile.k + kBlockK, last))
+    barrier();
+    [[dont_unroll]] for (uint k = tile.k; k < tile.k_end; k += kBlockK) {
         [[unroll]] for (uint unit = 0; unit < kBlockK; unit += kUnitK) {
             coopmat<ELEMENT, gl_ScopeSubgroup, kUnitM, kUnitK, gl_MatrixUseA> a[kUnitsM];
+            coopmat<ELEMENT, gl_ScopeSubgroup, kUnitK, kUnitN, gl_MatrixUseB> b[kUnitsN];
             [[unroll]] for (uint i = 0; i < kUnitsM; i++) {
                 uint row = subgroup_m + i * kUnitM;
                 if (kTransA) {
@@ -267,24 +278,29 @@ void main() {
                 }
             }
             [[unroll]] for (uint j = 0; j < kUnitsN; j++) {
-                coopmat<ELEMENT, gl_ScopeSubgroup, kUnitK, kUnitN, gl_MatrixUseB> b;
                 uint column = subgroup_n + j * kUnitN;
                 if (kTransB) {
-                    coopMatLoad(b, stage_b, column * kStrideB + unit / kVector, kStrideB,
+                    coopMatLoad(b[j], stage_b, column * kStrideB + unit / kVector, kStrideB,
                                 gl_CooperativeMatrixLayoutColumnMajor);
                 } else {
-                    coopMatLoad(b, stage_b, unit * kStrideB + column / kVector, kStrideB,
+                    coopMatLoad(b[j], stage_b, unit * kStrideB + column / kVector, kStrideB,
                                 gl_CooperativeMatrixLayoutRowMajor);
                 }
+            }
+            if (unit + kUnitK == kBlockK) {
+                barrier();
+                STORE
+                FETCH(min(k + 2 * kBlockK, last))
+            }
+            [[unroll]] for (uint j = 0; j < kUnitsN; j++) {
                 [[unroll]] for (uint i = 0; i < kUnitsM; i++) {
-                    sum[i * kUnitsN + j] = coopMatMulAdd(a[i], b, sum[i * kUnitsN + j]);
+                    sum[i * kUnitsN + j] = coopMatMulAdd(a[i], b[j], sum[i * kUnitsN + j]);
                 }
             }
         }
         barrier();
     }
 
-    const bool kTransStore = kTransC && !kSplit;
     const bool kStoreF16 = kTypeC == F16 && !kSplit;
     // The same for the whole workgroup, as matrix stores and barriers need it.
     bool direct = kCheckC == 0 || (kCheckC == 1 && tile.m + kBlockM <= p.m && tile.n + kBlockN <= p.n);
@@ -293,19 +309,19 @@ void main() {
             uint row = tile.m + subgroup_m + i * kUnitM;
             uint column = tile.n + subgroup_n + j * kUnitN;
             if (direct) {
-                uint index = tile.c + (kTransStore ? column * tile.stride_c + row : row * tile.stride_c + column);
+                uint index = tile.c + (kTransC ? column * tile.stride_c + row : row * tile.stride_c + column);
 #ifndef ELEMENT_I8
                 if (kStoreF16) {
                     coopmat<float16_t, gl_ScopeSubgroup, kUnitM, kUnitN, gl_MatrixUseAccumulator> rounded =
                         coopmat<float16_t, gl_ScopeSubgroup, kUnitM, kUnitN, gl_MatrixUseAccumulator>(sum[i * kUnitsN + j]);
-                    if (kTransStore) {
+                    if (kTransC) {
                         coopMatStore(rounded, c16, index, tile.stride_c, gl_CooperativeMatrixLayoutColumnMajor);
                     } else {
                         coopMatStore(rounded, c16, index, tile.stride_c, gl_CooperativeMatrixLayoutRowMajor);
                     }
                 } else
 #endif
-                if (kTransStore) {
+                if (kTransC) {
                     coopMatStore(sum[i * kUnitsN + j], c, index, tile.stride_c, gl_CooperativeMatrixLayoutColumnMajor);
                 } else {
                     coopMatStore(sum[i * kUnitsN + j], c, index, tile.stride_c, gl_CooperativeMatrixLayoutRowMajor);
@@ -319,7 +335,7 @@ void main() {
                     uint at_n = column + e % kUnitN;
                     if (at_m < p.m && at_n < p.n) {
                         uint bits = scratch[start + e / 4][e % 4];
-                        uint index = tile.c + (kTransStore ? at_n * tile.stride_c + at_m : at_m * tile.stride_c + at_n);
+                        uint index = tile.c + (kTransC ? at_n * tile.stride_c + at_m : at_m * tile.stride_c + at_n);
 #ifdef ELEMENT_I8
                         c[index] = int(bits);
 #else

@@ -65,8 +65,12 @@ layout(binding = 0, std430) readonly buffer A { ELEMENT a[]; };
 #define BLOCKED(t)
 #endif
 
-// What is known of a stride lets the driver read wider.
+// What is known of a stride lets the driver read wider: 16 bytes of what B holds.
+#ifdef ELEMENT_I8
+const uint kVector = 16;
+#else
 const uint kVector = 8;
+#endif
 
 void main() {
     Tile tile = tile_of_workgroup();
@@ -126,18 +130,17 @@ void main() {
         sum = coopMatMulAdd(part_a, part_b, sum);
     }
 
-    const bool kTransStore = kTransC && !kSplit;
     tensorLayoutNV<2, gl_CooperativeMatrixClampModeConstantNV> layout_c =
         createTensorLayoutNV(2, gl_CooperativeMatrixClampModeConstantNV);
-    layout_c = setTensorLayoutDimensionNV(layout_c, kTransStore ? p.n : p.m, kTransStore ? p.m : p.n);
+    layout_c = setTensorLayoutDimensionNV(layout_c, kTransC ? p.n : p.m, kTransC ? p.m : p.n);
     layout_c = setTensorLayoutStrideNV(layout_c, tile.stride_c, 1);
-    layout_c = kTransStore ? sliceTensorLayoutNV(layout_c, tile.n, kBlockN, tile.m, kBlockM)
+    layout_c = kTransC ? sliceTensorLayoutNV(layout_c, tile.n, kBlockN, tile.m, kBlockM)
                            : sliceTensorLayoutNV(layout_c, tile.m, kBlockM, tile.n, kBlockN);
 #ifndef ELEMENT_I8
     if (kTypeC == F16 && !kSplit) {
         coopmat<float16_t, gl_ScopeWorkgroup, kBlockM, kBlockN, gl_MatrixUseAccumulator> rounded =
             coopmat<float16_t, gl_ScopeWorkgroup, kBlockM, kBlockN, gl_MatrixUseAccumulator>(sum);
-        if (kTransStore) {
+        if (kTransC) {
             coopMatStoreTensorNV(rounded, c16, tile.c, layout_c, turned);
         } else {
             coopMatStoreTensorNV(rounded, c16, tile.c, layout_c);
@@ -145,7 +148,7 @@ void main() {
         return;
     }
 #endif
-    if (kTransStore) {
+    if (kTransC) {
         coopMatStoreTensorNV(sum, c, tile.c, layout_c, turned);
     } else {
         coopMatStoreTensorNV(sum, c, tile.c, layout_c);

@@ -147,7 +147,7 @@ void main() {
             uint row = tile.m + first_m + i * kDown;
             uint column = tile.n + first_n + j * kAcross;
             if (row < p.m && column < p.n) {
-                c[tile.c + (kTransC && !kSplit ? column * tile.stride_c + row : row * tile.stride_c + column)] =
+                c[tile.c + (kTransC ? column * tile.stride_c + row : row * tile.stride_c + column)] =
                     STORED(sum[i * kPartN + j]);
             }
         }

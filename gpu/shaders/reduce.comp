@@ -1,4 +1,4 @@
-// The sums of a split k added up: C from the workspace [split][batch][m][n].
+// The sums of a split k added up: C from the workspace, [split][batch] of C without gaps.
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #ifdef STORE_F16
@@ -22,14 +22,14 @@ layout(binding = 2, std430) writeonly buffer C { SUM c[]; };
 
 void main() {
     uint area = p.m * p.n;
+    uint columns = kTransC ? p.m : p.n;
     uint batches = gl_NumWorkGroups.z;
     for (uint i = gl_GlobalInvocationID.x; i < area; i += gl_NumWorkGroups.x * gl_WorkGroupSize.x) {
         SUM sum = SUM(0);
         for (uint split = 0; split < p.splits; split++) {
             sum += partial[(split * batches + gl_WorkGroupID.z) * area + i];
         }
-        uint row = i / p.n;
-        uint column = i - row * p.n;
-        c[gl_WorkGroupID.z * p.batch_c + (kTransC ? column * p.stride_c + row : row * p.stride_c + column)] = STORED(sum);
+        uint row = i / columns;
+        c[gl_WorkGroupID.z * p.batch_c + row * p.stride_c + (i - row * columns)] = STORED(sum);
     }
 }
