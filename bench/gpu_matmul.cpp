@@ -168,7 +168,7 @@ int main(int argc, char** argv) try {
             operands.poison();
             const std::size_t repeats =
                 small ? 3 : std::max<std::size_t>(12, (c.n <= 8 ? 8 : 2) * operands.sets());
-            const Timing time = measure(device, matmul, operands, repeats, small ? 0 : 0.3);
+            const Timing time = measure(device, matmul, operands, repeats, small ? 0 : 1.5);
             const std::string wrong = operands.check();
             failures += wrong.empty() ? 0 : 1;
             const double operations = 2.0 * c.m * c.n * c.k;
