@@ -2,9 +2,9 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstdint>
-#include <utility>
+#include <functional>
+#include <memory>
 
 #include "gpu/buffer.hpp"
 #include "gpu/commands.hpp"
