@@ -257,9 +257,9 @@ void floor_to_int(Pipeline& p, const Exec& e) {
     write_lanes(p, e, 0, out);
 }
 
-#define XDNA_UPS(A, a, T, t, letter, S)                                  \
-    {"vups.s" a "." letter t, vups<T, A, S>}, {                          \
-        "vlda.ups.s" a "." letter t, load_then<load_ups_finish<T, A, S>> \
+#define XDNA_UPS(A, a, T, t, letter, S)                                    \
+    {"vups.s" a "." letter t, vups<T, A, S>}, {                            \
+        "vlda.ups.s" a "." letter t, load_then<load_ups_finish<T, A, (S)>> \
     }
 #define XDNA_SRS(A, a, T, t, letter, S)                                                    \
     {"vsrs." letter t ".s" a, vsrs<A, T, S>}, {"vsrsm." letter t ".s" a, vsrs<A, T, S>}, { \
@@ -268,11 +268,11 @@ void floor_to_int(Pipeline& p, const Exec& e) {
 #define XDNA_ACCUMULATOR(row, letter, S)                                                      \
     row(int32_t, "32", int8_t, "8", letter, S), row(int32_t, "32", int16_t, "16", letter, S), \
         row(int64_t, "64", int16_t, "16", letter, S), row(int64_t, "64", int32_t, "32", letter, S)
-#define XDNA_PACK(from, From, to, Bits, letter, S)                                        \
-    {"vpack." letter to "." letter from, vpack<From, Bits, S>},                           \
-        {"vst.pack." letter to "." letter from, store_pack<From, Bits, S>},               \
-        {"vunpack." letter from "." letter to, vunpack<Bits, From, S>}, {                 \
-        "vldb.unpack." letter from "." letter to, load_then<finish_unpack<Bits, From, S>> \
+#define XDNA_PACK(from, From, to, Bits, letter, S)                                          \
+    {"vpack." letter to "." letter from, vpack<From, Bits, S>},                             \
+        {"vst.pack." letter to "." letter from, store_pack<From, Bits, S>},                 \
+        {"vunpack." letter from "." letter to, vunpack<Bits, From, S>}, {                   \
+        "vldb.unpack." letter from "." letter to, load_then<finish_unpack<Bits, From, (S)>> \
     }
 
 constexpr Semantics kRows[] = {
