@@ -72,6 +72,19 @@ double value_of_bf16(uint16_t bits) {
     return std::bit_cast<float>(uint32_t{bits} << 16);
 }
 
+uint32_t key_block(uint32_t head_size, Widths widths) {
+    switch (head_size) {
+        case 32:
+        case 64:
+            return 128;
+        case 128:
+            return widths.v == 8 ? 32 : 64;
+        default:
+            throw std::invalid_argument("head size " + std::to_string(head_size) +
+                                        " is not 32, 64 or 128");
+    }
+}
+
 QueryHeader score_scale(uint32_t head_size, Widths widths, double scale, double largest) {
     const double unit =
         std::numbers::log2e * (1 << kFractionBits) * (1 << score_shift(head_size, widths));
@@ -87,9 +100,6 @@ QueryHeader score_scale(uint32_t head_size, Widths widths, double scale, double 
 std::vector<uint16_t> reference(const Head& head) {
     const uint32_t d = head.head_size;
     const uint32_t block = key_block(d, head.widths);
-    if (block == 0) {
-        throw std::invalid_argument("head size " + std::to_string(d) + " is not 32, 64 or 128");
-    }
     const size_t keys = head.k.size() / d;
     std::vector<uint16_t> out(head.headers.size() * d);
     std::vector<int32_t> y(block);

@@ -14,12 +14,9 @@ struct Widths {
     uint32_t v = 8;
 };
 /// Keys that are worked on at once: probabilities are rounded against the maximum of the blocks so
-/// far, so that this is part of the result. 0 for a head size that there is no kernel for.
-constexpr uint32_t key_block(uint32_t head_size, Widths widths) {
-    return head_size == 32 || head_size == 64 ? 128
-           : head_size == 128                 ? (widths.v == 8 ? 32 : 64)
-                                              : 0;
-}
+/// far, so that this is part of the result. Throws std::invalid_argument for a head size that there
+/// is no kernel for.
+uint32_t key_block(uint32_t head_size, Widths widths);
 /// Bits that a score loses before it is multiplied.
 constexpr unsigned score_shift(uint32_t head_size, Widths widths) {
     return (head_size == 32 ? 4 : head_size == 64 ? 5 : 6) - (8 - widths.k);
