@@ -25,7 +25,8 @@
 //   probabilities 4 a tile: mv (difference, two shuffles, rounding) and half of two more shuffles
 //   values        BK/2 a 16 queries x 8 columns: the multiplier; for BK = 32: loads, 20 for 16
 //
-// At least two groups see a block, so that loops over groups may overlap two iterations.
+// At least four groups see a block, so that loops over groups may overlap two iterations and values
+// keep V in registers for 32 queries.
 //
 // Registers that stay: r8 -1, r9 1, r10..r15 multiplier words and shuffle modes, s2 16; r2 key block,
 // r3 key blocks, r4 first group that sees the block. Loops name the rest.
@@ -46,6 +47,19 @@
 .equ P_STEP, 160                    // from the last of some probabilities to the next
 .else
 .equ P_STEP, 96
+.endif
+.if kBlock == 32
+.equ PASSES, kHeadSize / 16             // of two columns of O
+.equ FAR_COLUMN, 8 * TILE_COLUMN
+.equ VALUE_CHUNKS, 4
+.equ V_STEP, kHeadSize * 8 - 96
+.equ P_BACK, -3 * Y_GROUP - 3 * 128 - 32
+.else
+.equ PASSES, kHeadSize / 8              // of a column of O
+.equ FAR_COLUMN, 0
+.equ VALUE_CHUNKS, kBlock / 16
+.equ V_STEP, kHeadSize * 16 - 96
+.equ P_BACK, -3 * Y_GROUP - (kBlock / 8 - 1) * 128
 .endif
 
 .insert_nops
@@ -260,24 +274,24 @@ query_block:
 
     mova r2, #0                     // key block
     mova r4, #0                     // first group
-    movxm r7, #VISIBLE + 64 + 14    // the last query of the first two groups
+    movxm r7, #VISIBLE + 3 * 64 + 14    // the last query of the first four groups
 
 key_block:
-// Groups go by two. Those that see nothing of the block any more are left out.
+// Groups go by four. Those that see nothing of the block any more are left out.
     movxm r6, #kBlock
     mul r6, r6, r2
     movxm r1, #7
 skip_group:
     mov p0, r7
     lda.u16 r0, [p0, #0]
-    mova r5, #6
+    mova r5, #4
     ltu r5, r4, r5
     geu r0, r6, r0
     and r0, r0, r5
     jz r0, #scores
     delay_slots
-    add r4, r4, #2
-    movxm r0, #128
+    add r4, r4, #4
+    movxm r0, #256
     add r7, r7, r0
     j #skip_group
     delay_slots
@@ -736,7 +750,7 @@ values:
     movxm r1, #Y
     add r0, r0, r1
     mov p1, r0
-    movxm r1, #Y_GROUP
+    movxm r1, #32
     add r0, r0, r1
     mov p2, r0
     movxm r0, #8 * 32
@@ -748,65 +762,140 @@ values:
     .if kValueBits == 4
     row_values
     .else
-    movxm m5, #kHeadSize * 16 - 96
-    movxm m6, #96
-    dimension 0, kHeadSize * 16 - 96 - V_BYTES + 128, kHeadSize / 8, kHeadSize * 16 - 96 - V_BYTES - (kHeadSize / 8 - 1) * 128
-    dimension 1, 96 - Y_GROUP, kHeadSize / 8, 96 + Y_GROUP
-    dimension 2, 96 - Y_GROUP, kHeadSize / 8, 96 + Y_GROUP
-    dimension 3, TILE_COLUMN - 480, kHeadSize / 8, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
-    dimension 4, TILE_COLUMN - 480, kHeadSize / 8, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
-    mova r1, #-1
+    movxm r1, #FAR_COLUMN
+    add r0, r0, r1
+    mov p5, r0
+    mov p6, r0
+    dimension 0, V_STEP + 128 - VALUE_CHUNKS * (V_STEP + 96), PASSES, V_STEP + 128 - VALUE_CHUNKS * (V_STEP + 96) - PASSES * 128
+    dimension 1, P_BACK, PASSES, P_BACK + 4 * Y_GROUP
+    dimension 2, P_BACK, PASSES, P_BACK + 4 * Y_GROUP
+    dimension 3, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
+    dimension 4, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
+    mova r1, #-2
     lshl r0, r5, r1
-    mova r1, #kHeadSize / 8
+    mova r1, #PASSES
     mul r0, r0, r1
-// 8 keys: \v of V, \a0..\a3 of the probabilities, and what comes after them in each operand. O is
-// in cm0..cm3 when it comes and in cm4..cm7 from the first product on: so the next may come while
-// this one's products are added.
-.macro value c0, c1, c2, c3, v, a0, a1, a2, a3, last, lda, v_step, ldb, p1_step, p2_step
-    vlda wl\v, [p0], #32
-    \lda wh\v, [p0], \v_step
-    vldb wl\a0, [p1], #32
-    \ldb wl\a1, [p1], \p1_step
-    vldb wl\a2, [p2], #32
-    \last wl\a3, [p2], \p2_step
-    vmac cm4, \c0, x\a0, x\v, r13
-    vmac cm5, \c1, x\a1, x\v, r13
-    vmac cm6, \c2, x\a2, x\v, r13
-    vmac cm7, \c3, x\a3, x\v, r13
+
+.macro sums i, from, lda, step
+    vlda amll\i, [\from], #32
+    vlda amlh\i, [\from], #32
+    vlda amhl\i, [\from], #32
+    \lda amhh\i, [\from], \step
 .endm
-    .pipeline values_loop, r0, kHeadSize / 8
+.macro save i, to, vst, step
+    vst amll\i, [\to], #32
+    vst amlh\i, [\to], #32
+    vst amhl\i, [\to], #32
+    \vst amhh\i, [\to], \step
+.endm
+// 16 keys of V for two registers.
+.macro rows a, b, lda, step
+    vlda wl\a, [p0], #32
+    vlda wh\a, [p0], #32
+    vlda wl\b, [p0], #32
+    \lda wh\b, [p0], \step
+.endm
+.if kBlock == 32
+.macro value i, j, a, v, w, ldb, step
+    \ldb wl\a, [p1], \step
+    vmac cm\i, cm\i, x\a, x\v, r13
+    vmac cm\j, cm\j, x\a, x\w, r13
+.endm
+.macro four_rows i, j, ldb, step, lda, vst, s2, s3, s4, s7
+    sums \i, p3, \lda, \s3
+    sums \j, p5, \lda, \s2
+    value \i, \j, 8, 0, 2, vldb, #128
+    value \i, \j, 9, 1, 3, vldb, #128
+    value \i, \j, 10, 4, 6, vldb, #128
+    value \i, \j, 11, 5, 7, \ldb, \step
+    save \i, p4, \vst, \s4
+    save \j, p6, \vst, \s7
+.endm
+    movxm m5, #32 - 3 * 128
+    movxm m6, #Y_GROUP - 32 - 3 * 128
+    dimension 2, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
+    dimension 7, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
+    .pipeline values_loop, r0, 3
+    .bank p0, 0
+    .bank p1, Y_BANK
+    .bank p3, 2
+    .bank p4, 2
+    .bank p5, 3
+    .bank p6, 3
+    rows 0, 1, vlda, #V_STEP
+    rows 2, 3, vlda, #V_STEP
+    rows 4, 5, vlda, #V_STEP
+    rows 6, 7, vlda.2d, d0
+    .rept 1
+    four_rows 0, 1, vldb, m5, vlda, vst, #32, #32, #32, #32
+    four_rows 2, 3, vldb, m6, vlda, vst, #32, #32, #32, #32
+    four_rows 4, 5, vldb, m5, vlda, vst, #32, #32, #32, #32
+    four_rows 6, 7, vldb, m6, vlda, vst, #32, #32, #32, #32
+    .endr
+    four_rows 0, 1, vldb, m5, vlda, vst, #32, #32, #32, #32
+    four_rows 2, 3, vldb, m6, vlda, vst, #32, #32, #32, #32
+    four_rows 4, 5, vldb, m5, vlda, vst, #32, #32, #32, #32
+    four_rows 6, 7, vldb.2d, d1, vlda.2d, vst.2d, d2, d3, d4, d7
+    .endpipeline
+.else
+.macro value i, j, a, b, v, ldb, s1, s2
+    \ldb wl\a, [p1], \s1
+    \ldb wl\b, [p2], \s2
+    vmac cm\i, cm\i, x\a, x\v, r13
+    vmac cm\j, cm\j, x\b, x\v, r13
+.endm
+.macro eight_rows i, j, ldb, s1, s2
+    value \i, \j, 8, 9, 0, vldb, #128, #128
+    value \i, \j, 10, 11, 1, vldb, #128, #128
+    value \i, \j, 8, 9, 2, vldb, #128, #128
+    value \i, \j, 10, 11, 3, vldb, #128, #128
+    value \i, \j, 8, 9, 4, vldb, #128, #128
+    value \i, \j, 10, 11, 5, vldb, #128, #128
+    value \i, \j, 8, 9, 6, vldb, #128, #128
+    value \i, \j, 10, 11, 7, \ldb, \s1, \s2
+.endm
+    movxm m5, #Y_GROUP - 7 * 128
+    movxm m6, #128 - 3 * Y_GROUP
+    .pipeline values_loop, r0, 3
     .bank p0, 0
     .bank p1, Y_BANK
     .bank p2, Y_BANK
     .bank p3, 2
     .bank p4, 2
-    .irp i, 0, 1, 2, 3
-    vlda amll\i, [p3], #32
-    vlda amlh\i, [p3], #32
-    vlda amhl\i, [p3], #32
-    .if \i == 3
-    vlda.2d amhh\i, [p3], d3
-    .else
-    vlda amhh\i, [p3], #32
-    .endif
-    .endr
-    value cm0, cm1, cm2, cm3, 4, 0, 1, 2, 3, vldb, vlda, #32, vldb, m6, m6
-    .rept kBlock / 16 - 1
-    value cm4, cm5, cm6, cm7, 5, 6, 7, 8, 9, vlda, vlda, m5, vldb, m6, m6
-    value cm4, cm5, cm6, cm7, 4, 0, 1, 2, 3, vldb, vlda, #32, vldb, m6, m6
-    .endr
-    value cm4, cm5, cm6, cm7, 5, 6, 7, 8, 9, vlda.2d, vlda.2d, d0, vldb.2d, d1, d2
-    .irp i, 4, 5, 6, 7
-    vst amll\i, [p4], #32
-    vst amlh\i, [p4], #32
-    vst amhl\i, [p4], #32
-    .if \i == 7
-    vst.2d amhh\i, [p4], d4
-    .else
-    vst amhh\i, [p4], #32
-    .endif
-    .endr
+    sums 0, p3, vlda, #32
+    sums 1, p3, vlda, #32
+    rows 0, 1, vlda, #V_STEP
+    rows 2, 3, vlda, #V_STEP
+    rows 4, 5, vlda, #V_STEP
+    rows 6, 7, vlda, #V_STEP
+    eight_rows 0, 1, vldb, m5, m5
+    sums 2, p3, vlda, #32
+    sums 3, p3, vlda, #32
+    eight_rows 2, 3, vldb, m5, m5
+    sums 4, p3, vlda, #32
+    sums 5, p3, vlda, #32
+    eight_rows 4, 5, vldb, m5, m5
+    sums 6, p3, vlda, #32
+    sums 7, p3, vlda.2d, d3
+    eight_rows 6, 7, vldb, m6, m6
+    rows 0, 1, vlda, #V_STEP
+    rows 2, 3, vlda, #V_STEP
+    rows 4, 5, vlda, #V_STEP
+    rows 6, 7, vlda.2d, d0
+    eight_rows 0, 1, vldb, m5, m5
+    save 0, p4, vst, #32
+    save 1, p4, vst, #32
+    eight_rows 2, 3, vldb, m5, m5
+    save 2, p4, vst, #32
+    save 3, p4, vst, #32
+    eight_rows 4, 5, vldb, m5, m5
+    save 4, p4, vst, #32
+    save 5, p4, vst, #32
+    eight_rows 6, 7, vldb.2d, d1, d2
+    save 6, p4, vst, #32
+    save 7, p4, vst.2d, d4
     .endpipeline
+.endif
     .endif
     release kLockVFree
 
