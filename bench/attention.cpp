@@ -1,14 +1,19 @@
 // Cycles of attention commands on the modelled array, the firmware's launch and task costs
 // included, as the table in docs/benchmarks.md. Every result is compared with the reference.
-// Arguments: words that a kernel's name must contain, else all are run.
+// Arguments: words that a kernel's name must contain, else all are run. --phases, first, adds where
+// the cycles of the first core went, by label of its program; run it where kernels/ is.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <random>
 #include <stdexcept>
 
+#include "kernels/as/assembler.hpp"
 #include "kernels/attention/attention.hpp"
 #include "tests/support/npu.hpp"
 
@@ -21,6 +26,7 @@ using attention::QueryHeader;
 struct Result {
     uint64_t cycles;
     double seconds;  // of the host
+    std::vector<xdna::emu::BundleTime> core;
 };
 
 Result run(const Kernel& kernel, const Shape& shape) {
@@ -53,7 +59,55 @@ Result run(const Kernel& kernel, const Shape& shape) {
         attention::unpack_output(p, kernel.reference(shape, in)[0])) {
         throw std::runtime_error(std::string(kernel.name()) + ": wrong result");
     }
-    return {npu.cycles(), took.count()};
+    return {npu.cycles(), took.count(), npu.array().profile({1, 2})};
+}
+
+// Labels of a core's program by address.
+std::map<uint32_t, std::string> labels(const std::string& path) {
+    std::ifstream file(path);
+    const std::string source{std::istreambuf_iterator<char>(file), {}};
+    xdna::as::Options options;
+    options.include_folders = {std::filesystem::path(path).parent_path()};
+    xdna::as::Diagnostics diagnostics;
+    const auto object = xdna::as::assemble(path, source, options, diagnostics);
+    if (!object) {
+        throw std::runtime_error(path + " cannot be assembled");
+    }
+    std::map<uint32_t, std::string> out;
+    for (const auto& symbol : xdna::as::link(*object).symbols) {
+        if (symbol.section) {
+            out[symbol.value] = symbol.name;
+        }
+    }
+    return out;
+}
+
+void print_phases(const Result& result, const std::string& path) {
+    struct Phase {
+        std::string name;
+        uint64_t executed = 0;
+        uint64_t stalled = 0;
+        uint64_t waited = 0;
+    };
+    std::map<uint32_t, Phase> phases;
+    const auto names = labels(path);
+    for (const auto& bundle : result.core) {
+        const auto behind = names.upper_bound(bundle.address);
+        const auto label = behind == names.begin() ? behind : std::prev(behind);
+        Phase& phase = phases[label->first];
+        phase.name = label->second;
+        phase.executed += bundle.executed;
+        phase.stalled += bundle.stalled;
+        phase.waited += bundle.waited;
+    }
+    std::printf(
+        "\n| from label | bundles | stalls | waits | of the command |\n|---|---|---|---|---|\n");
+    for (const auto& [address, phase] : phases) {
+        const double all = static_cast<double>(phase.executed + phase.stalled + phase.waited);
+        std::printf("| %s | %lu | %lu | %lu | %.1f %% |\n", phase.name.c_str(), phase.executed,
+                    phase.stalled, phase.waited, 100 * all / static_cast<double>(result.cycles));
+    }
+    std::printf("\n");
 }
 
 bool wanted(const Kernel& kernel, int argc, char** argv) {
@@ -68,6 +122,9 @@ bool wanted(const Kernel& kernel, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    const bool phases = argc > 1 && std::strcmp(argv[1], "--phases") == 0;
+    argv += phases;
+    argc -= phases;
     try {
         std::printf(
             "| kernel | heads | mask | cycles | of peak | simulated in |\n"
@@ -88,6 +145,10 @@ int main(int argc, char** argv) {
                             std::string(kernel->name()).c_str(), p.heads,
                             causal ? "causal" : "full", result.cycles,
                             100 * 2 * pairs * p.head_size * p.heads / peak, result.seconds);
+                if (phases) {
+                    const std::string name = "int8_d" + std::to_string(p.head_size) + ".s";
+                    print_phases(result, "kernels/attention/" + name);
+                }
                 std::fflush(stdout);
             }
         }

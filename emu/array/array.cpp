@@ -232,6 +232,15 @@ Activity Array::activity(unsigned first_column, unsigned columns) const {
     return all;
 }
 
+std::vector<BundleTime> Array::profile(Tile tile) const {
+    for (const auto& state : machine_->tiles) {
+        if (state->tile == tile && state->core.model) {
+            return state->core.model->profile();
+        }
+    }
+    return {};
+}
+
 void Array::show(Trace* trace) {
     if (trace == nullptr) {
         for (const auto& state : machine_->tiles) {

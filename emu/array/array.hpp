@@ -105,6 +105,8 @@ class Array {
     std::vector<Wait> waits(unsigned first_column = 0, unsigned columns = kColumns) const;
     /// What the cores and channels of these columns have done so far.
     Activity activity(unsigned first_column, unsigned columns) const;
+    /// See CoreModel::profile(). Empty for a tile without a core.
+    std::vector<BundleTime> profile(Tile tile) const;
     /// Where the array's activity is shown from now on; null: nowhere, at no cost. Not owned.
     void show(Trace* trace);
     /// The last cycle in which a word moved, a lock was taken or a core ran there.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "emu/array/fault.hpp"
 #include "emu/array/geometry.hpp"
@@ -91,6 +92,14 @@ struct CoreWork {
     uint64_t lock_cycles = 0;  ///< cycles that lock instructions took beyond their own
 };
 
+/// What one bundle of the program has cost since it was decoded.
+struct BundleTime {
+    uint32_t address = 0;
+    uint64_t executed = 0;
+    uint64_t stalled = 0;  ///< cycles for banks and of lock instructions, beyond its own
+    uint64_t waited = 0;   ///< cycles until a lock, a stream or the cascade let it
+};
+
 /// How a call of run() ended.
 struct CoreProgress {
     enum class State : uint8_t {
@@ -123,6 +132,8 @@ class CoreModel {
     virtual CoreProgress run(CoreBus& bus, uint64_t now, uint64_t cycles) = 0;
 
     virtual CoreWork work() const { return {}; }
+    /// Where the time went, in no order: those bundles that have run since the last reset.
+    virtual std::vector<BundleTime> profile() const { return {}; }
 
     /// A register of the core's debug window (Core_PC, Core_R{}, ...), 32-bit part at `offset`
     /// within the tile.

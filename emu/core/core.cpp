@@ -92,6 +92,7 @@ class Core final : public CoreModel {
     }
 
     CoreWork work() const override { return pipeline_.work(); }
+    std::vector<BundleTime> profile() const override { return pipeline_.profile(); }
 
     uint32_t read_register(uint32_t offset) const override {
         if (offset == kPc) {

@@ -47,20 +47,29 @@ void Pipeline::reset() {
     finishing_ = false;
     drained_ = 0;
     attempted_ = 0;
+    waits_since_.reset();
 }
 
 CoreWork Pipeline::work() const {
     CoreWork work = before_;
     for (const Decoded& bundle : decoded_) {
-        work.bundles += bundle.executed;
+        work.bundles += bundle.time.executed;
         for (uint8_t i = 0; i < bundle.count; ++i) {
             const auto what = static_cast<size_t>(instruction_class(*bundle.execs[i].operation));
-            work.instructions[what] += bundle.executed;
+            work.instructions[what] += bundle.time.executed;
         }
     }
     work.bank_stalls = bank_stalls_;
     work.lock_cycles = lock_cycles_;
     return work;
+}
+
+std::vector<BundleTime> Pipeline::profile() const {
+    std::vector<BundleTime> all;
+    for (const Decoded& bundle : decoded_) {
+        all.push_back(bundle.time);
+    }
+    return all;
 }
 
 std::string Pipeline::describe(const Waiting& waiting) {
@@ -133,6 +142,7 @@ Pipeline::Decoded Pipeline::decode(uint32_t address) const {
     }
     Decoded decoded;
     decoded.size = bundle->size;
+    decoded.time.address = address;
     for (const isa::Instruction& instruction : bundle->instructions()) {
         const isa::Operation& operation = isa::operation(instruction.op);
         if (instruction.op == isa::nop(operation.slot)) {
@@ -392,12 +402,19 @@ CoreProgress Pipeline::run(CoreBus& bus, uint64_t now, uint64_t cycles) {
                 return {spent_, CoreProgress::State::kRunning, {}, {}};
             }
             if (!attempts(bundle)) {
+                waits_since_ = waits_since_.value_or(now);
                 return {0, CoreProgress::State::kStalled, waiting_.stall,
                         [waiting = waiting_] { return describe(waiting); }};
             }
         }
+        if (waits_since_) {
+            bundle.time.waited += now - *waits_since_;
+            waits_since_.reset();
+        }
+        const uint64_t before = spent_;
         step(bundle);
-        ++bundle.executed;
+        ++bundle.time.executed;
+        bundle.time.stalled += spent_ - before - 1;
         advance(bundle);
     }
     return {spent_, CoreProgress::State::kRunning, {}, {}};

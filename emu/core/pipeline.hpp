@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -188,6 +189,7 @@ class Pipeline {
     }
 
     CoreWork work() const;
+    std::vector<BundleTime> profile() const;
 
   private:
     static constexpr unsigned kDepth = 16;  // no operation takes longer, see the table
@@ -196,7 +198,7 @@ class Pipeline {
         uint8_t size = 0;
         uint8_t count = 0;
         bool waits = false;  ///< has an attempt
-        mutable uint64_t executed = 0;
+        mutable BundleTime time;
         std::array<Exec, isa::kMaxSlots> execs{};
     };
     struct Waiting {
@@ -275,6 +277,8 @@ class Pipeline {
     unsigned drained_ = 0;
     uint32_t attempted_ = 0;  ///< instructions of the stalled bundle that need not wait any more
     Waiting waiting_{};
+    std::optional<uint64_t>
+        waits_since_;  ///< array cycle in which the bundle at pc was first tried
     CoreWork before_;  ///< what was done by bundles that are decoded no more
     uint64_t bank_stalls_ = 0;
     uint64_t lock_cycles_ = 0;
