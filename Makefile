@@ -236,7 +236,7 @@ $(BUILD)/gen/%.inc: %.s $$(wildcard $$(dir $$*)*.asm) $(EMBED)
 	@mkdir -p $(@D)
 	$(call quiet,AS,$<)$(EMBED) $< >$@
 
-$(BUILD)/gen/kernels/attention/%.inc: kernels/attention/core.asm
+$(BUILD)/gen/kernels/attention/%.inc: $(wildcard kernels/attention/*.asm)
 
 $(call objects,$(call sources,$(kernels.folders))): | $(CORE_PROGRAMS)
 

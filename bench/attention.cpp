@@ -146,8 +146,10 @@ int main(int argc, char** argv) {
                             causal ? "causal" : "full", result.cycles,
                             100 * 2 * pairs * p.head_size * p.heads / peak, result.seconds);
                 if (phases) {
-                    const std::string name = "int8_d" + std::to_string(p.head_size) + ".s";
-                    print_phases(result, "kernels/attention/" + name);
+                    // attention_LENGTH_TYPES_dSIZE: kernels/attention/TYPES_dSIZE.s
+                    const std::string name(kernel->name());
+                    const auto types = name.find('_', name.find('_') + 1) + 1;
+                    print_phases(result, "kernels/attention/" + name.substr(types) + ".s");
                 }
                 std::fflush(stdout);
             }
