@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -56,9 +57,7 @@ int serve(const std::string& path) {
     return server.serve(std::move(connection)) ? 0 : 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     CLI::App app{
         "Serves a virtual NPU on SOCKET to one client (QEMU's vfio-user-pci), and ends with it.",
         "xdna-emu-pci"};
@@ -68,10 +67,16 @@ int main(int argc, char** argv) {
     CLI11_PARSE(app, argc, argv);
     // Whoever started the lab is gone: so are we.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    return serve(path);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
     try {
-        return serve(path);
+        return run(argc, argv);
     } catch (const std::exception& error) {
-        std::cerr << "xdna-emu-pci: " << error.what() << '\n';
+        std::fprintf(stderr, "xdna-emu-pci: %s\n", error.what());
         return 1;
     }
 }

@@ -116,7 +116,7 @@ Outcome Executor::launch(Context& context, const Launch& launch, uint32_t index)
     if (observers_.report) {
         before = array_.activity(context.start_column, context.columns);
     }
-    const Outcome outcome = run(context, launch);
+    Outcome outcome = run(context, launch);
     running_ = -1;
     const bool done = outcome.kind == Outcome::Kind::kDone;
     CommandReport report{.context = context.id,
