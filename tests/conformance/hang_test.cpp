@@ -181,6 +181,7 @@ TEST_F(Hang, ManyContextsComeAndGoAtWork) {
     const size_t descriptors = open_descriptors();
     for (int round = 0; round < 40; round++) {
         std::vector<Context> contexts;
+        contexts.reserve(4);
         for (int i = 0; i < 4; i++) {
             contexts.push_back(another());
         }
