@@ -138,8 +138,7 @@ constexpr Cause kCauses[] = {
     {Call::kGetInfo, EOPNOTSUPP, "this kernel or NPU does not have it"},
     {Call::kGetInfo, ENODEV,
      "the firmware has stopped answering (reload the driver or reboot), or, asked for sensors, "
-     "this "
-     "platform's power driver (amd_pmf) knows of no NPU"},
+     "the platform's power driver (amd_pmf) knows of no NPU"},
     {Call::kGetInfo, ETIME, "the firmware did not answer"},
     {Call::kGetInfo, EINVAL, "the buffer is too small, or the firmware refused the query"},
     {Call::kGetArray, EOPNOTSUPP, "this kernel or NPU does not have it"},
