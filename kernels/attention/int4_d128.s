@@ -3,4 +3,4 @@
 .equ kBlock, 64
 .equ kKeyBits, 4
 .equ kValueBits, 4
-.include "core.asm"
+.include "int4.asm"

@@ -3,4 +3,4 @@
 .equ kBlock, 128
 .equ kKeyBits, 4
 .equ kValueBits, 8
-.include "core.asm"
+.include "int4.asm"

@@ -199,7 +199,7 @@
     .endpipeline
 .endm
 
-// As core.asm's, with x8 the unit's first 8 keys, p0 and p1 Y, p2 VISIBLE, p3 PARTIAL.
+// As int8.asm's, with x8 the unit's first 8 keys, p0 and p1 Y, p2 VISIBLE, p3 PARTIAL.
 .macro row_mask y, yl, yh, visible, mod
     vlda \yl, [p0], #32
     vlda \yh, [p0], \mod

@@ -17,7 +17,7 @@ constexpr unsigned kKEmpty = 48, kKFull = 49, kVEmpty = 50, kVFull = 51, kQEmpty
                    kOEmpty = 54, kOFull = 55;
 
 std::vector<std::byte> program(uint32_t d, Widths widths, bool pipeline) {
-    std::ifstream file(widths.k == 8 ? "kernels/attention/int8.asm" : "kernels/attention/core.asm");
+    std::ifstream file(widths.k == 8 ? "kernels/attention/int8.asm" : "kernels/attention/int4.asm");
     const std::string source(std::istreambuf_iterator<char>(file), {});
     as::Options options;
     options.insert_nops = true;
