@@ -97,7 +97,7 @@ int Client::add_map_offset(Bo& bo) {
 }
 
 int Client::create_user_pages(Caller& caller, uint64_t table, BoPtr& out) {
-    amdxdna_drm_va_tbl header{};
+    amdxdna_drm_va_tbl header;  // to clang an initializer of its entries would be an extension
     if (caller.copy_in(&header, table, sizeof header) != 0) {
         return -EINVAL;
     }

@@ -169,7 +169,7 @@ int Client::destroy_hwctx(Caller& /*caller*/, void* arg) {
 
 int Client::config_cu(const HwContextPtr& context, const std::vector<uint8_t>& buffer,
                       uint32_t size) {
-    amdxdna_hwctx_param_config_cu header{};
+    amdxdna_hwctx_param_config_cu header;  // see Client::create_user_pages
     std::memcpy(&header, buffer.data(), sizeof header);
     if (std::any_of(std::begin(header.pad), std::end(header.pad), [](auto p) { return p != 0; })) {
         return -EINVAL;
