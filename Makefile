@@ -258,9 +258,21 @@ $(BUILD)/obj/emu/core/%.o: EFFORT := -O3
 $(BUILD)/obj/tools/%.o: EFFORT := -O1
 endif
 
+# GoogleTest is half of what most tests compile: it is parsed once.
+ifndef FUZZ
+PRECOMPILED := $(BUILD)/obj/tests/gtest.hpp
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
+$(PRECOMPILED).gch:
+	@mkdir -p $(@D)
+	$(Q)echo '#include <gtest/gtest.h>' >$(PRECOMPILED)
+	$(call quiet,CXX,gtest/gtest.h)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(EFFORT) -w -x c++-header -o $@ $(PRECOMPILED)
+$(call objects,$(call sources,$(SUITES:%=tests/%))): PRECOMPILE = -include $(PRECOMPILED)
+$(call objects,$(call sources,$(SUITES:%=tests/%))): | $(PRECOMPILED).gch
+endif
+
 $(BUILD)/obj/%.o: %.cpp | $(GENERATED)
 	@mkdir -p $(@D)
-	$(call quiet,CXX,$<)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(EFFORT) $(POINTERS) -MMD -MP -c -o $@ $<
+	$(call quiet,CXX,$<)$(CXX) $(PRECOMPILE) $(CPPFLAGS) $(CXXFLAGS) $(EFFORT) $(POINTERS) -MMD -MP -c -o $@ $<
 
 define library_rule
 $(call archive,$(1)): $(call objects,$(call sources,$($(1).folders)))
