@@ -60,7 +60,7 @@
     movxm dc\n, #0
 .endm
 
-// P V with int8 values.
+// P V: sums of 8 columns, and what int8 values do.
 .macro sums i, from, lda, step
     vlda amll\i, [\from], #32
     vlda amlh\i, [\from], #32

@@ -415,27 +415,15 @@
     vmac cm\i, cm\i, x\a, x\v, r12
     vmac cm\j, cm\j, x\a, x\w, r12
 .endm
-.macro row_sums i, from, lda, step
-    vlda amll\i, [\from], #32
-    vlda amlh\i, [\from], #32
-    vlda amhl\i, [\from], #32
-    \lda amhh\i, [\from], \step
-.endm
-.macro row_save_sums i, to, vst, step
-    vst amll\i, [\to], #32
-    vst amlh\i, [\to], #32
-    vst amhl\i, [\to], #32
-    \vst amhh\i, [\to], \step
-.endm
 .macro row_tile i, j, p, ldb, step, lda, vst, near, far, near_to, far_to
-    row_sums \i, p3, \lda, \near
-    row_sums \j, p5, \lda, \far
+    sums \i, p3, \lda, \near
+    sums \j, p5, \lda, \far
     row_value \i, \j, 8, 0, 1, \p, vldb, m5
     row_value \i, \j, 9, 2, 3, \p, vldb, m5
     row_value \i, \j, 10, 4, 5, \p, vldb, m5
     row_value \i, \j, 11, 6, 7, \p, \ldb, \step
-    row_save_sums \i, p4, \vst, \near_to
-    row_save_sums \j, p6, \vst, \far_to
+    save \i, p4, \vst, \near_to
+    save \j, p6, \vst, \far_to
 .endm
 .macro row_values
     mov p5, p3
