@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <numeric>
 #include <random>
@@ -62,12 +61,6 @@ std::vector<uint32_t> words_of(const Bytes& text) {
         at = end;
     }
     return words;
-}
-
-Bytes bytes_of(const std::vector<uint32_t>& words) {
-    Bytes bytes(words.size() * 4);
-    std::memcpy(bytes.data(), words.data(), bytes.size());
-    return bytes;
 }
 
 // The older words of a kernel's runtime sequence as today's control code. A shim BD comes whole,
@@ -190,9 +183,8 @@ TEST(Compiled, DataFlowBandwidthByAmd) {
     const std::string folder = "tools/bins/Runner/df_bandwidth/phx/";
     Session session = session_of(clone(folder + "validate.xclbin"));
     const image::ControlElf elf = image::parse_control_elf(clone(folder + "df_bw.elf"));
-    const auto code = std::find_if(elf.sections.begin(), elf.sections.end(),
-                                   [](const auto& s) { return s.name == ".ctrltext"; });
-    ASSERT_NE(code, elf.sections.end());
+    const image::ElfSection* const code = elf.section(".ctrltext");
+    ASSERT_NE(code, nullptr);
     std::vector<uint32_t> in(kBytes / 4);
     std::iota(in.begin(), in.end(), 1);
     std::vector<Bytes> buffers = {bytes_of(in), Bytes(4), Bytes(kBytes)};

@@ -59,9 +59,4 @@ inline std::vector<uint8_t> there_and_back(uint32_t words) {
     return sequence.code();
 }
 
-inline Bytes bytes_of(const std::vector<uint32_t>& words) {
-    const auto* first = reinterpret_cast<const uint8_t*>(words.data());
-    return {first, first + words.size() * 4};
-}
-
 }  // namespace xdna::test

@@ -11,6 +11,11 @@ namespace xdna::test {
 
 using Bytes = std::vector<uint8_t>;
 
+inline Bytes bytes_of(const std::vector<uint32_t>& words) {
+    const auto* first = reinterpret_cast<const uint8_t*>(words.data());
+    return {first, first + words.size() * 4};
+}
+
 class Session {
   public:
     /// A context of `columns` columns of the first NPU. Throws xdna::Error, as run() does.
