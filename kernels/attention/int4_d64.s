@@ -1,6 +1,5 @@
 // Head size 64, int4 keys and values.
 .equ kHeadSize, 64
 .equ kBlock, 128
-.equ kKeyBits, 4
 .equ kValueBits, 4
 .include "int4.asm"

@@ -1,6 +1,5 @@
 // Head size 128.
 .equ kHeadSize, 128
 .equ kBlock, 32
-.equ kKeyBits, 8
 .equ kValueBits, 8
 .include "int8.asm"

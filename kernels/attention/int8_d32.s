@@ -1,6 +1,5 @@
 // Head size 32.
 .equ kHeadSize, 32
 .equ kBlock, 128
-.equ kKeyBits, 8
 .equ kValueBits, 8
 .include "int8.asm"

@@ -23,10 +23,8 @@ std::vector<std::byte> program(uint32_t d, Widths widths, bool pipeline) {
     options.insert_nops = true;
     options.pipeline = pipeline;
     options.include_folders = {"kernels/attention"};
-    options.defines = {{"kHeadSize", d},
-                       {"kBlock", key_block(d, widths)},
-                       {"kKeyBits", widths.k},
-                       {"kValueBits", widths.v}};
+    options.defines = {
+        {"kHeadSize", d}, {"kBlock", key_block(d, widths)}, {"kValueBits", widths.v}};
     as::Diagnostics diagnostics;
     const auto object = as::assemble("attention.s", source, options, diagnostics);
     for (const auto& each : diagnostics.list()) {
