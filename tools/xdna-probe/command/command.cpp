@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "tools/xdna-probe/checks/check.hpp"
 #include "tools/xdna-probe/machine/capture.hpp"

@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <type_traits>
 
 namespace xdna::probe {

@@ -1,6 +1,7 @@
 #include "tools/xdna-probe/machine/capture.hpp"
 
 #include <cerrno>
+#include <nlohmann/json.hpp>
 
 #include "tools/xdna-probe/machine/redact.hpp"
 #include "tools/xdna-probe/machine/text.hpp"

@@ -1,4 +1,6 @@
 #include "tools/xdna-probe/machine/text.hpp"
+
+#include <nlohmann/json.hpp>
 #include "tools/xdna-probe/report/report.hpp"
 
 namespace xdna::probe {

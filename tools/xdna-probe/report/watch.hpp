@@ -1,7 +1,7 @@
 // --watch: what changes from one look at the NPU to the next.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "tools/xdna-probe/machine/answers.hpp"
