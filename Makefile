@@ -144,7 +144,8 @@ probe.command          = tests/probe/live $(BUILD)/bin/xdna-probe $(BUILD)/bin/x
 VULKAN := $(shell grep -ls VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME $(SYSROOT)/vulkan/vulkan_core.h \
             /usr/include/vulkan/vulkan_core.h)
 ifdef VULKAN
-LIBRARIES         += gpu
+# Its suite is of the plain build in every variant, below.
+LIBRARIES         += $(if $(SANITIZE),,gpu)
 gpu.folders       := gpu
 BENCHES           += gpu gpu_matmul handover
 bench/gpu.libs    := support gpu
@@ -240,52 +241,52 @@ $(BUILD)/gen/kernels/attention/%.inc: $(wildcard kernels/attention/*.asm)
 
 $(call objects,$(call sources,$(kernels.folders))): | $(CORE_PROGRAMS)
 
-# What is worth the optimizer's time. With sanitizers g++ takes two to three times as long over code
-# that it also optimizes, so there only what the tests wait for is. A test runs once, and a tool's
+# Kinds of source, and their flags. What is worth the optimizer's time: with sanitizers g++ takes two to three times
+# as long over code that it also optimizes, so there only what the tests wait for is. A test runs once, and a tool's
 # arguments are parsed once.
+KIND = library
+kind = $(foreach d,$(2),$(eval $(BUILD)/obj/$(d)/%.o: KIND := $(1)))
 ifdef SANITIZE
-$(foreach d,emu/array emu/core kernels/isa kernels/attention kernels/matmul,$(eval $(BUILD)/obj/$(d)/%.o: EFFORT := -O1))
-$(BUILD)/obj/kernels/as/pipeline.o $(BUILD)/obj/kernels/as/hazard.o: EFFORT := -O1
 # UBSan is for what is tested: in a test's own checks it is a quarter of their compile time. And what
 # it checks at every use of a pointer is a third of it; the library and its parsers have that, too.
-UNCHECKED := -fno-sanitize=null,alignment,vptr
-$(BUILD)/obj/tests/%.o: EFFORT := -fno-sanitize=undefined
-$(foreach d,emu kernels tools,$(eval $(BUILD)/obj/$(d)/%.o: POINTERS := $(UNCHECKED)))
+UNCHECKED     := -fno-sanitize=null,alignment,vptr
+flags.model   := $(UNCHECKED)
+flags.tool    := $(UNCHECKED)
+flags.awaited := $(UNCHECKED) -O1
+flags.test    := -fno-sanitize=undefined
+$(call kind,model,emu kernels)
+$(call kind,awaited,emu/array emu/core kernels/isa kernels/attention kernels/matmul)
+$(BUILD)/obj/kernels/as/pipeline.o $(BUILD)/obj/kernels/as/hazard.o: KIND := awaited
 else
-$(BUILD)/obj/tests/%.o: EFFORT := -O0
 # Loops over the simulated core's lanes become vector instructions.
-$(BUILD)/obj/emu/core/%.o: EFFORT := -O3
-$(BUILD)/obj/tools/%.o: EFFORT := -O1
+flags.awaited := -O3
+flags.tool    := -O1
+flags.test    := -O0
+$(call kind,awaited,emu/core)
+endif
+$(call kind,tool,tools)
+$(call kind,test,tests)
+
+# The standard library's headers are a third of what most files compile, GoogleTest half of what a test does: they are
+# parsed once for each kind, since g++ takes what it made with the very same flags only. The builds of `make lint` and
+# `make fuzz` have none, and so see what a file forgot to include.
+ifndef FUZZ
+PRECOMPILED   := $(BUILD)/obj/precompiled
+PRECOMPILE     = -include $(PRECOMPILED)/$(KIND).hpp
+STANDARD      := algorithm array bit cstdint cstdio cstring functional map memory optional set span stdexcept string \
+                 string_view vector
+headers.test  := gtest/gtest.h
+PARSED_ONCE   := $(patsubst %,$(PRECOMPILED)/%.hpp.gch,library awaited tool test $(if $(SANITIZE),model))
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
+$(PARSED_ONCE): $(PRECOMPILED)/%.hpp.gch:
+	@mkdir -p $(@D)
+	$(Q)printf '#include <%s>\n' $(STANDARD) $(headers.$*) >$(PRECOMPILED)/$*.hpp
+	$(call quiet,CXX,$@)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(flags.$*) -w -x c++-header -o $@ $(PRECOMPILED)/$*.hpp
 endif
 
-# The standard library's headers are a third of what most files compile, GoogleTest half of what a test does:
-# each set is parsed once, without and with the optimizer (g++ takes the one that fits a file's flags). The
-# builds of `make lint` and `make fuzz` have none, and so see what a file forgot to include.
-ifndef FUZZ
-headers.std   := algorithm array bit cstdint cstdio cstring functional map memory optional set span stdexcept \
-                 string string_view vector
-headers.gtest := $(headers.std) gtest/gtest.h
-PRECOMPILED   := $(BUILD)/obj/precompiled
-export CCACHE_SLOPPINESS ?= pch_defines,time_macros
-define precompiled_rule
-$(PRECOMPILED)/$(1).hpp:
-	@mkdir -p $$@.gch
-	$(Q)printf '#include <%s>\n' $(headers.$(1)) >$$@
-$(PRECOMPILED)/$(1).hpp.gch/%: | $(PRECOMPILED)/$(1).hpp
-	$$(call quiet,CXX,$(1).hpp -$$*)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -$$* -w -x c++-header -o $$@ $(PRECOMPILED)/$(1).hpp
-endef
-$(foreach h,std gtest,$(eval $(call precompiled_rule,$(h))))
-.SECONDARY: $(foreach o,O0 O1,$(foreach h,std gtest,$(PRECOMPILED)/$(h).hpp.gch/$(o)))
-TESTS := $(call objects,$(call sources,$(patsubst %,tests/%,$(SUITES) $(GPU_SUITE))))
-$(BUILD)/obj/%.o: PRECOMPILE = -include $(PRECOMPILED)/std.hpp
-$(TESTS):         PRECOMPILE = -include $(PRECOMPILED)/gtest.hpp
-$(TESTS): | $(PRECOMPILED)/gtest.hpp.gch/O0
-$(BUILD)/obj/%.o: %.cpp | $(GENERATED) $(foreach o,O0 O1,$(PRECOMPILED)/std.hpp.gch/$(o))
-else
-$(BUILD)/obj/%.o: %.cpp | $(GENERATED)
-endif
+$(BUILD)/obj/%.o: %.cpp | $(GENERATED) $(PARSED_ONCE)
 	@mkdir -p $(@D)
-	$(call quiet,CXX,$<)$(CXX) $(PRECOMPILE) $(CPPFLAGS) $(CXXFLAGS) $(EFFORT) $(POINTERS) -MMD -MP -c -o $@ $<
+	$(call quiet,CXX,$<)$(CXX) $(PRECOMPILE) $(CPPFLAGS) $(CXXFLAGS) $(flags.$(KIND)) -MMD -MP -c -o $@ $<
 
 define library_rule
 $(call archive,$(1)): $(call objects,$(call sources,$($(1).folders)))

@@ -87,6 +87,39 @@ int check_code(const xdna_cmd* cmd, const xdna_code* code, const char* name, con
     return 0;
 }
 
+int check_bindable(const xdna_cmd* cmd, xdna_bo* const* bos, uint32_t count, const char* who) {
+    if (bos == nullptr && count != 0) {
+        return fail(-EINVAL, "%s: %u BOs at NULL", who, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (bos[i] == nullptr || bos[i]->device != cmd->hwctx->device) {
+            return fail(-EINVAL, "%s: BO %u is %s", who, i,
+                        bos[i] == nullptr ? "NULL" : "of another device");
+        }
+        if (bos[i]->type == XDNA_BO_CMD) {
+            // Linux 6.14 cannot pin one, and the NPU never reads a packet itself.
+            return fail(-EINVAL, "%s: BO %u is a CMD BO: those hold packets, for the driver", who,
+                        i);
+        }
+    }
+    return 0;
+}
+
+/// Those of `more` that `list` has not yet.
+void add_new(std::vector<xdna_bo*>& list, std::span<xdna_bo* const> more) {
+    for (xdna_bo* bo : more) {
+        if (std::find(list.begin(), list.end(), bo) == list.end()) {
+            list.push_back(bo);
+        }
+    }
+}
+
+int check_bound(const std::vector<xdna_bo*>& bound, const char* who) {
+    return bound.size() <= kMaxArguments ? 0
+                                         : fail(-E2BIG, "%s: %zu BOs: a submission takes %u", who,
+                                                bound.size(), kMaxArguments);
+}
+
 /// Adds BOs to a command's list, those that it has already left out. The caller has checked them.
 void bind(xdna_cmd* cmd, std::span<xdna_bo* const> bos) {
     cmd->bound.reserve(cmd->bound.size() + bos.size());
@@ -115,10 +148,19 @@ void fill(xdna_cmd* cmd, Opcode opcode, uint32_t first_argument, std::vector<uin
     cmd->is_filled = true;
 }
 
-void push_address(std::vector<uint32_t>& words, const xdna_code& code) {
-    const uint64_t address = code.bo->address + code.offset;
+void push_address(std::vector<uint32_t>& words, uint64_t address) {
     words.push_back(static_cast<uint32_t>(address));
     words.push_back(static_cast<uint32_t>(address >> 32));
+}
+void push_address(std::vector<uint32_t>& words, const xdna_code& code) {
+    push_address(words, code.bo->address + code.offset);
+}
+
+void fill_start_cu(xdna_cmd* cmd, uint32_t cu, std::span<const uint32_t> map,
+                   std::span<xdna_bo* const> bos) {
+    std::vector<uint32_t> packet{0, 1U << cu};
+    packet.insert(packet.end(), map.begin(), map.end());
+    fill(cmd, Opcode::kStartCu, kStartCuWords, std::move(packet), bos);
 }
 
 void append(std::vector<uint32_t>& words, const uint32_t* from, uint32_t count) {
@@ -189,9 +231,38 @@ int xdna_cmd_set_start_cu(struct xdna_cmd* cmd, uint32_t cu, const uint32_t* wor
         if (error != 0) {
             return error;
         }
-        std::vector<uint32_t> packet{0, 1U << cu};
-        xdna::append(packet, words, count);
-        xdna::fill(cmd, Opcode::kStartCu, xdna::kStartCuWords, std::move(packet), {});
+        xdna::fill_start_cu(cmd, cu, std::span(words, count), {});
+        return 0;
+    });
+}
+
+int xdna_cmd_set_transaction(struct xdna_cmd* cmd, uint32_t cu, const struct xdna_code* code,
+                             struct xdna_bo* const* buffers, uint32_t count) {
+    constexpr const char* kWho = "xdna_cmd_set_transaction";
+    return guarded(kWho, [&] {
+        int error = xdna::check_free(cmd, kWho);
+        error = error != 0 ? error : xdna::check_cu(cu, kWho);
+        error = error != 0 ? error : xdna::check_code(cmd, code, "code", kWho);
+        error = error != 0 ? error : xdna::check_bindable(cmd, buffers, count, kWho);
+        if (error != 0) {
+            return error;
+        }
+        // The arguments of such a kernel: mlir-aie, docs of kernels.json (opcode 3: a transaction).
+        std::vector<uint32_t> map{3, 0};
+        xdna::push_address(map, *code);
+        map.push_back(code->size / 4);
+        std::vector<xdna_bo*> bound{code->bo};
+        for (xdna_bo* buffer : std::span(buffers, count)) {
+            xdna::push_address(map, buffer->address);
+        }
+        xdna::add_new(bound, std::span(buffers, count));
+        error = xdna::check_words(cmd, map.data(), static_cast<uint32_t>(map.size()),
+                                  xdna::kStartCuWords, xdna::kMaxStartCuWords, kWho);
+        error = error != 0 ? error : xdna::check_bound(bound, kWho);
+        if (error != 0) {
+            return error;
+        }
+        xdna::fill_start_cu(cmd, cu, map, bound);
         return 0;
     });
 }
@@ -278,15 +349,10 @@ int xdna_cmd_set_chain(struct xdna_cmd* cmd, struct xdna_cmd* const* cmds, uint3
         for (xdna_cmd* member : members) {
             packet.push_back(member->bo->handle);
             packet.push_back(0);
-            for (xdna_bo* bo : member->bound) {
-                if (std::find(bound.begin(), bound.end(), bo) == bound.end()) {
-                    bound.push_back(bo);
-                }
-            }
+            xdna::add_new(bound, member->bound);
         }
-        if (bound.size() > xdna::kMaxArguments) {
-            return fail(-E2BIG, "%s: the commands bind %zu BOs, a submission takes %u", kWho,
-                        bound.size(), xdna::kMaxArguments);
+        if (int error = xdna::check_bound(bound, kWho); error != 0) {
+            return error;
         }
         std::vector<xdna_cmd*> kept(members.begin(), members.end());
         xdna::fill(cmd, Opcode::kCmdChain, static_cast<uint32_t>(packet.size()), std::move(packet),
@@ -309,32 +375,15 @@ int xdna_cmd_bind(struct xdna_cmd* cmd, struct xdna_bo* const* bos, uint32_t cou
         if (!cmd->is_filled) {
             return fail(-EINVAL, "%s: fill the command first: filling forgets bindings", kWho);
         }
-        if (bos == nullptr && count != 0) {
-            return fail(-EINVAL, "%s: %u BOs at NULL", kWho, count);
+        if (int error = xdna::check_bindable(cmd, bos, count, kWho); error != 0) {
+            return error;
         }
-        for (uint32_t i = 0; i < count; i++) {
-            if (bos[i] == nullptr || bos[i]->device != cmd->hwctx->device) {
-                return fail(-EINVAL, "%s: BO %u is %s", kWho, i,
-                            bos[i] == nullptr ? "NULL" : "of another device");
-            }
-            if (bos[i]->type == XDNA_BO_CMD) {
-                // Linux 6.14 cannot pin one, and the NPU never reads a packet itself.
-                return fail(-EINVAL, "%s: BO %u is a CMD BO: those hold packets, for the driver",
-                            kWho, i);
-            }
+        std::vector<xdna_bo*> bound = cmd->bound;
+        xdna::add_new(bound, std::span(bos, count));
+        if (int error = xdna::check_bound(bound, kWho); error != 0) {
+            return error;
         }
-        std::vector<xdna_bo*> fresh;
-        for (uint32_t i = 0; i < count; i++) {
-            if (std::find(cmd->bound.begin(), cmd->bound.end(), bos[i]) == cmd->bound.end() &&
-                std::find(fresh.begin(), fresh.end(), bos[i]) == fresh.end()) {
-                fresh.push_back(bos[i]);
-            }
-        }
-        if (cmd->bound.size() + fresh.size() > xdna::kMaxArguments) {
-            return fail(-E2BIG, "%s: %zu BOs: a submission takes %u", kWho,
-                        cmd->bound.size() + fresh.size(), xdna::kMaxArguments);
-        }
-        xdna::bind(cmd, fresh);
+        xdna::bind(cmd, bound);
         return 0;
     });
 }

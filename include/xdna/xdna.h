@@ -277,6 +277,16 @@ struct xdna_code {
 XDNA_API int xdna_cmd_set_start_npu(struct xdna_cmd* cmd, uint32_t cu, const struct xdna_code* code,
                                     const uint32_t* args, uint32_t count);
 
+/** START_CU of a transaction kernel: runs control code on CU `cu`, whose arguments are the
+ * addresses of `count` buffers in this order. Binds the code's BO and the buffers. An argument that
+ * is a part of a BO, or more than that, needs xdna_cmd_set_start_cu(): the register map is opcode
+ * 3, the code's address, its words, the addresses (64 bits each but the words).
+ * @retval -EINVAL a buffer that xdna_cmd_bind() refuses, or as START_NPU and START_CU   @retval
+ *         -E2BIG more buffers than the firmware's message or a submission holds */
+XDNA_API int xdna_cmd_set_transaction(struct xdna_cmd* cmd, uint32_t cu,
+                                      const struct xdna_code* code, struct xdna_bo* const* buffers,
+                                      uint32_t count);
+
 /** START_NPU_PREEMPT: as START_NPU, with save and restore code; npu1 refuses it when it runs. */
 XDNA_API int xdna_cmd_set_start_npu_preempt(struct xdna_cmd* cmd, uint32_t cu,
                                             const struct xdna_code* code,

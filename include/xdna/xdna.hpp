@@ -310,6 +310,16 @@ class Command {
         const xdna_code raw = code.get();
         check(xdna_cmd_set_start_npu(get(), cu, &raw, args.data(), count(args)));
     }
+    /// START_CU of a transaction kernel: control code, and the buffers that are its arguments:
+    /// command.set_transaction(0, code, a, b, c).
+    template <class... Bos>
+    requires(std::is_same_v<Bos, Bo>&&...) void set_transaction(std::uint32_t cu, const Code& code,
+                                                                const Bos&... buffers) {
+        set_transaction(cu, code, std::vector<xdna_bo*>{buffers.get()...});
+    }
+    void set_transaction(std::uint32_t cu, const Code& code, std::span<const Bo> buffers) {
+        set_transaction(cu, code, raw_of(buffers));
+    }
     void set_start_npu_preempt(std::uint32_t cu, const Code& code, const Code& save,
                                const Code& restore, std::span<const std::uint32_t> args = {}) {
         const xdna_code raw[] = {code.get(), save.get(), restore.get()};
@@ -333,11 +343,7 @@ class Command {
         check(xdna_cmd_bind(get(), raw, sizeof...(Bos)));
     }
     void bind(std::span<const Bo> bos) {
-        std::vector<xdna_bo*> raw;
-        raw.reserve(bos.size());
-        for (const Bo& bo : bos) {
-            raw.push_back(bo.get());
-        }
+        const std::vector<xdna_bo*> raw = raw_of(bos);
         check(xdna_cmd_bind(get(), raw.data(), static_cast<std::uint32_t>(raw.size())));
     }
     void set_words(std::uint32_t first, std::span<const std::uint32_t> words) {
@@ -367,6 +373,19 @@ class Command {
     }
 
   private:
+    void set_transaction(std::uint32_t cu, const Code& code, const std::vector<xdna_bo*>& bos) {
+        const xdna_code raw = code.get();
+        check(xdna_cmd_set_transaction(get(), cu, &raw, bos.data(),
+                                       static_cast<std::uint32_t>(bos.size())));
+    }
+    static std::vector<xdna_bo*> raw_of(std::span<const Bo> bos) {
+        std::vector<xdna_bo*> raw;
+        raw.reserve(bos.size());
+        for (const Bo& bo : bos) {
+            raw.push_back(bo.get());
+        }
+        return raw;
+    }
     static std::uint32_t count(std::span<const std::uint32_t> words) {
         return static_cast<std::uint32_t>(words.size());
     }

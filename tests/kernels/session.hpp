@@ -29,25 +29,14 @@ class Session {
         Bo code_bo(device_, XDNA_BO_DEV, code.size());
         std::copy(code.begin(), code.end(), code_bo.span<uint8_t>().begin());
         code_bo.sync_to_device();
-        // The register map: opcode 3 (run a transaction), code, its length in words, buffers.
-        std::vector<uint32_t> words = {3, 0};
-        const auto address = [&](uint64_t value) {
-            words.push_back(static_cast<uint32_t>(value));
-            words.push_back(static_cast<uint32_t>(value >> 32));
-        };
-        address(code_bo.address());
-        words.push_back(static_cast<uint32_t>(code.size() / 4));
         std::vector<Bo> bos;
         for (const Bytes& buffer : buffers) {
             Bo& bo = bos.emplace_back(device_, XDNA_BO_SHARE, (buffer.size() + 3) / 4 * 4);
             std::copy(buffer.begin(), buffer.end(), bo.span<uint8_t>().begin());
             bo.sync_to_device();
-            address(bo.address());
         }
         Command command(context_);
-        command.set_start_cu(0, words);
-        command.bind(code_bo);
-        command.bind(std::span<const Bo>(bos));
+        command.set_transaction(0, {code_bo, 0, static_cast<uint32_t>(code.size())}, bos);
         command.run();
         for (size_t i = 0; i < buffers.size(); ++i) {
             bos[i].sync_from_device();

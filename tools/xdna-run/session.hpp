@@ -30,21 +30,11 @@ class Session {
         std::copy(command.code.begin(), command.code.end(), code_.span<uint8_t>().begin());
         code_.sync_to_device();
 
-        // Register map of a transaction kernel: opcode 3, code, its length in words, buffers.
-        std::vector<uint32_t> words = {3, 0};
-        const auto address = [&](uint64_t value) {
-            words.push_back(static_cast<uint32_t>(value));
-            words.push_back(static_cast<uint32_t>(value >> 32));
-        };
-        address(code_.address());
-        words.push_back(static_cast<uint32_t>(command.code.size() / 4));
         for (const kernels::Argument& argument : command.arguments) {
             buffers_.emplace_back(device_, XDNA_BO_SHARE, (argument.bytes + 3) / 4 * 4);
-            address(buffers_.back().address());
         }
-        command_.set_start_cu(0, words);
-        command_.bind(code_);
-        command_.bind(std::span<const Bo>(buffers_));
+        command_.set_transaction(0, {code_, 0, static_cast<uint32_t>(command.code.size())},
+                                 buffers_);
     }
 
     std::span<uint8_t> buffer(size_t argument) { return buffers_[argument].span<uint8_t>(); }

@@ -162,6 +162,29 @@ TEST(Cmd, StartNpuPacket) {
     bench.destroy(code);
 }
 
+TEST(Cmd, TransactionPacketAndItsBindings) {
+    Bench bench;
+    xdna_bo* code = bench.make_dev(4096, 6, 32768, false);
+    xdna_bo* tensor = bench.make_share(4096, 11);
+    xdna_cmd* cmd = bench.make_cmd(bench.hwctx, 9);
+    const xdna_code where{code, 64, 128};
+    xdna_bo* const buffers[] = {tensor, code, tensor};
+    ASSERT_EQ(xdna_cmd_set_transaction(cmd, 2, &where, buffers, 3), 0);
+    const auto low = [](uint64_t address) { return static_cast<uint32_t>(address); };
+    const auto high = [](uint64_t address) { return static_cast<uint32_t>(address >> 32); };
+    const uint64_t at = xdna_bo_address(tensor);
+    const uint64_t base = kHeapAddress + 32768;
+    EXPECT_EQ(bench.packet(9, 13),
+              (Words{12U << 12 | 1, 4, 3, 0, low(base + 64), high(base), 32, low(at), high(at),
+                     low(base), high(base), low(at), high(at)}));
+    bench.expect_exec(9, {6, 11}, 0, [](uint32_t* packet) { set_state(packet, 4); });
+    ASSERT_EQ(xdna_cmd_submit(cmd), 0);
+    EXPECT_EQ(xdna_cmd_wait(cmd, -1), 0);
+    bench.destroy(cmd, 9);
+    bench.destroy(tensor);
+    bench.destroy(code);
+}
+
 TEST(Cmd, StartNpuPreemptPacket) {
     Bench bench;
     xdna_bo* code = bench.make_dev(4096, 6, 32768, false);
@@ -519,6 +542,15 @@ TEST(Cmd, BadFillsAreNamedAndCostNoSystemCall) {
           xdna_code{code, 4, 4096}, xdna_code{code, ~uint64_t{3}, 8}}) {
         EXPECT_EQ(xdna_cmd_set_start_npu(cmd, 0, &bad, nullptr, 0), -EINVAL);
     }
+    EXPECT_EQ(xdna_cmd_set_transaction(cmd, 32, &good, &share, 1), -EINVAL);
+    EXPECT_EQ(xdna_cmd_set_transaction(cmd, 0, nullptr, &share, 1), -EINVAL);
+    EXPECT_EQ(xdna_cmd_set_transaction(cmd, 0, &good, nullptr, 1), -EINVAL);
+    EXPECT_EQ(xdna_cmd_set_transaction(cmd, 0, &good, nullptr, 0), 0);
+    const std::vector<xdna_bo*> many(8, share);
+    EXPECT_EQ(xdna_cmd_set_transaction(cmd, 0, &good, many.data(), 8), -E2BIG);
+    xdna_bo* const hole[] = {share, nullptr};
+    EXPECT_EQ(xdna_cmd_set_transaction(cmd, 0, &good, hole, 2), -EINVAL);
+    EXPECT_NE(std::string(xdna_error_message()).find("BO 1 is NULL"), std::string::npos);
     xdna_cmd* small = nullptr;
     EXPECT_EQ(xdna_cmd_create(bench.hwctx, 1 << 20, &small), -EINVAL);
     bench.expect_mapped_bo(AMDXDNA_BO_CMD, 16, 10);
