@@ -251,10 +251,9 @@ ifdef SANITIZE
 # it checks at every use of a pointer is a third of it; the library and its parsers have that, too.
 UNCHECKED     := -fno-sanitize=null,alignment,vptr
 flags.model   := $(UNCHECKED)
-flags.tool    := $(UNCHECKED)
 flags.awaited := $(UNCHECKED) -O1
 flags.test    := -fno-sanitize=undefined
-$(call kind,model,emu kernels)
+$(call kind,model,emu kernels tools)
 $(call kind,awaited,emu/array emu/core kernels/isa kernels/attention kernels/matmul)
 $(BUILD)/obj/kernels/as/pipeline.o $(BUILD)/obj/kernels/as/hazard.o: KIND := awaited
 else
@@ -263,8 +262,8 @@ flags.awaited := -O3
 flags.tool    := -O1
 flags.test    := -O0
 $(call kind,awaited,emu/core)
-endif
 $(call kind,tool,tools)
+endif
 $(call kind,test,tests)
 
 # The standard library's headers are a third of what most files compile, GoogleTest half of what a test does: they are
@@ -276,7 +275,7 @@ PRECOMPILE     = -include $(PRECOMPILED)/$(KIND).hpp
 STANDARD      := algorithm array bit cstdint cstdio cstring functional map memory optional set span stdexcept string \
                  string_view vector
 headers.test  := gtest/gtest.h
-PARSED_ONCE   := $(patsubst %,$(PRECOMPILED)/%.hpp.gch,library awaited tool test $(if $(SANITIZE),model))
+PARSED_ONCE   := $(patsubst %,$(PRECOMPILED)/%.hpp.gch,library awaited test $(if $(SANITIZE),model,tool))
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 $(PARSED_ONCE): $(PRECOMPILED)/%.hpp.gch:
 	@mkdir -p $(@D)

@@ -188,10 +188,7 @@ struct StreamNetwork::Builder {
             }
             return false;
         }
-        const Side from = opposite(master.side());
-        const Port arrives = {
-            static_cast<PortKind>(static_cast<int>(PortKind::kSouth) + static_cast<int>(from)),
-            master.number};
+        const Port arrives = image::port_on(opposite(master.side()), master.number);
         const int index = slave_index(next.kind(), arrives);
         if (index < 0) {
             whereto += " (no such port on the other side)";

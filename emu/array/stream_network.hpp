@@ -11,9 +11,14 @@
 
 #include "emu/array/fault.hpp"
 #include "emu/array/pipe.hpp"
-#include "emu/array/switch_ports.hpp"
+#include "libxdna/image/switch_ports.hpp"
 
 namespace xdna::emu {
+
+using image::kArbiters;
+using image::kSlots;
+using image::Port;
+using image::PortKind;
 
 /// Where a stream ends.
 struct StreamEnd {

@@ -193,7 +193,7 @@ std::vector<uint32_t> encode_bd(TileKind kind, const Bd& bd) {
         words.put(to.base, (bd.address & 0xFFFFFFFF) >> to.base.field.lsb, "address");
         words.put(to.base_high, bd.address >> 32, "address");
     } else {
-        if (bd.address + uint64_t{4} > tile_resources(kind).memory) {
+        if (bd.address + uint64_t{4} > shape(kind).data_bytes) {
             refuse("address", bd.address);
         }
         words.put(to.base, bd.address / 4 + to.own_memory, "address");

@@ -55,6 +55,14 @@ constexpr Field kDemux[] = {field(Module::kNoc, "Demux_Config", "South2"),
                             field(Module::kNoc, "Demux_Config", "South3")};
 constexpr uint32_t kToDma = 1;
 
+// Tokens leave every column by South 0 of its shim.
+constexpr image::Port kTokenExit = {PortKind::kSouth, 0};
+constexpr image::Port kTokenSource = {PortKind::kControl, 0};
+
+image::Port shim_dma(Direction direction, int channel) {
+    return {PortKind::kSouth, shim_dma_port(direction, channel)};
+}
+
 }  // namespace
 
 Design::Design(int columns) : columns_(columns), router_(columns) {
@@ -62,10 +70,8 @@ Design::Design(int columns) : columns_(columns), router_(columns) {
         throw std::invalid_argument("a partition has 1 to " + std::to_string(kMaxColumns) +
                                     " columns, not " + std::to_string(columns));
     }
-    // Tokens leave every column by South 0 of its shim.
-    const SwitchPorts& shim = switch_ports(TileKind::kShim);
     for (int column = 0; column < columns; ++column) {
-        router_.reserve_master({column, 0}, shim.master[static_cast<int>(Side::kSouth)].first);
+        router_.reserve_master({column, 0}, kTokenExit);
     }
 }
 
@@ -90,7 +96,7 @@ void Design::stream(const Endpoint& from, const std::vector<Endpoint>& to) {
 
 void Design::lock(Tile tile, int id, int value) {
     use(tile);
-    if (id < 0 || id >= tile_resources(tile.kind()).locks || value < 0 || value > 63) {
+    if (id < 0 || id >= shape(tile.kind()).locks || value < 0 || value > 63) {
         throw std::invalid_argument(tile.name() + " cannot set lock " + std::to_string(id) +
                                     " to " + std::to_string(value));
     }
@@ -113,7 +119,7 @@ int Design::take_bd(const Endpoint& channel) {
     // Memory tiles: BDs 0 to 23 serve even channels, 24 to 47 odd ones (Xilinx/mlir-aie,
     // AIETargetModel).
     const TileKind kind = channel.tile.kind();
-    const int all = tile_resources(kind).bds;
+    const int all = shape(kind).bds;
     const int half = kind == TileKind::kMem ? all / 2 : all;
     const int first = kind == TileKind::kMem && channel.channel % 2 ? half : 0;
     for (int id = first; id < first + half; ++id) {
@@ -180,7 +186,7 @@ void Design::core(Tile tile, std::span<const uint8_t> code) {
 
 void Design::data(Tile tile, uint32_t address, std::vector<uint32_t> words) {
     use(tile);
-    if (address % 4 || address + uint64_t{4} * words.size() > tile_resources(tile.kind()).memory) {
+    if (address % 4 || address + uint64_t{4} * words.size() > shape(tile.kind()).data_bytes) {
         throw std::invalid_argument(tile.name() + " has no " + std::to_string(4 * words.size()) +
                                     " bytes of data memory at " + std::to_string(address));
     }
@@ -189,26 +195,23 @@ void Design::data(Tile tile, uint32_t address, std::vector<uint32_t> words) {
 
 std::vector<Design::Write> Design::switch_writes() const {
     std::vector<Write> writes;
-    const auto port = [&](Tile tile, uint32_t base, uint8_t index, uint32_t word) {
-        writes.push_back({tile.address(base + 4U * index), {word}});
-    };
     std::map<int, uint32_t> mux;
     std::map<int, uint32_t> demux;
     for (const Hop& hop : router_.hops()) {
-        const SwitchPorts& ports = switch_ports(hop.tile.kind());
-        port(hop.tile, ports.slave_base, hop.slave, slave("Slave_Enable").put(1));
-        port(hop.tile, ports.master_base, hop.master,
-             master("Master_Enable").put(1) | master("Configuration").put(hop.slave));
-        if (hop.tile.kind() != TileKind::kShim) {
+        const TileKind kind = hop.tile.kind();
+        writes.push_back({hop.tile.address(slave_config_offset(kind, hop.slave)),
+                          {slave("Slave_Enable").put(1)}});
+        writes.push_back(
+            {hop.tile.address(master_config_offset(kind, hop.master)),
+             {master("Master_Enable").put(1) | master("Configuration").put(hop.slave)}});
+        if (kind != TileKind::kShim) {
             continue;
         }
-        constexpr auto kSouth = static_cast<int>(Side::kSouth);
         for (int channel = 0; channel < 2; ++channel) {
-            if (hop.slave == ports.slave[kSouth].first + shim_dma_port(Direction::kMm2s, channel)) {
+            if (slave_port(kind, hop.slave) == shim_dma(Direction::kMm2s, channel)) {
                 mux[hop.tile.column] |= kMux[channel].put(kToDma);
             }
-            if (hop.master ==
-                ports.master[kSouth].first + shim_dma_port(Direction::kS2mm, channel)) {
+            if (master_port(kind, hop.master) == shim_dma(Direction::kS2mm, channel)) {
                 demux[hop.tile.column] |= kDemux[channel].put(kToDma);
             }
         }
@@ -222,23 +225,24 @@ std::vector<Design::Write> Design::switch_writes() const {
 
     // Tokens of the shim's own DMAs: a packet of id kControllerId from tile control to South 0,
     // with its header, which says who finished.
-    const SwitchPorts& shim = switch_ports(TileKind::kShim);
+    const auto source = static_cast<unsigned>(slave_index(TileKind::kShim, kTokenSource));
+    const auto exit = static_cast<unsigned>(master_index(TileKind::kShim, kTokenExit));
     for (const Tile& tile : tiles_) {
         if (tile.kind() != TileKind::kShim) {
             continue;
         }
         constexpr uint32_t kArbiter = 0;
         constexpr uint32_t kMsel = 0;
-        port(tile, shim.slave_base, shim.control_slave,
-             slave("Slave_Enable").put(1) | slave("Packet_Enable").put(1));
+        writes.push_back({tile.address(slave_config_offset(TileKind::kShim, source)),
+                          {slave("Slave_Enable").put(1) | slave("Packet_Enable").put(1)}});
         writes.push_back(
-            {tile.address(shim.slot_base + 16U * shim.control_slave),
+            {tile.address(slave_slot_offset(TileKind::kShim, source, 0)),
              {slot("id").put(kControllerId) | slot("mask").put(slot("mask").max()) |
               slot("enable").put(1) | slot("msel").put(kMsel) | slot("arbit").put(kArbiter)}});
         // In packet mode the configuration is the arbiter, and above it one bit for each msel.
-        port(tile, shim.master_base, shim.master[static_cast<int>(Side::kSouth)].first,
-             master("Master_Enable").put(1) | master("Packet_Enable").put(1) |
-                 master("Configuration").put(kArbiter | 1U << (3 + kMsel)));
+        writes.push_back({tile.address(master_config_offset(TileKind::kShim, exit)),
+                          {master("Master_Enable").put(1) | master("Packet_Enable").put(1) |
+                           master("Configuration").put(kArbiter | 1U << (3 + kMsel))}});
     }
     return writes;
 }

@@ -1,15 +1,20 @@
-// The array as a kernel sees it: columns counted from the partition's first, Phoenix's six rows,
-// and which stream-switch port of which tile meets which.
+// The array as a kernel sees it: columns counted from the partition's first, and Phoenix's six
+// rows.
 #pragma once
 
 #include <compare>
 #include <cstdint>
 #include <string>
 
-#include "libxdna/image/registers.hpp"
+#include "libxdna/image/switch_ports.hpp"
 
 namespace xdna::flow {
 
+using image::kSides;
+using image::opposite;
+using image::PortKind;
+using image::shape;
+using image::Side;
 using image::TileKind;
 
 constexpr int kRows = 6;
@@ -36,37 +41,8 @@ struct Tile {
 /// DMA direction: S2MM writes memory from a stream, MM2S reads memory into one.
 enum class Direction : uint8_t { kS2mm, kMm2s };
 
-enum class Side : uint8_t { kSouth, kWest, kNorth, kEast };
-constexpr Side kSides[] = {Side::kSouth, Side::kWest, Side::kNorth, Side::kEast};
-
-/// A run of stream-switch ports of one side: their first index and how many there are.
-struct PortRange {
-    uint8_t first;
-    uint8_t count;
-};
-
-/// Ports of one tile kind's stream switch, masters (out of the switch) and slaves (into it). A
-/// DMA master feeds S2MM channels, a DMA slave is fed by MM2S. Shim DMAs have no ports of their
-/// own: they share South ones (see shim_dma_port). Source: register order in
-/// FIM43-Redeye/xdna-emu, docs/xdna/am025-compact; validity in Xilinx/aie-rt,
-/// driver/src/stream_switch/xaie_ss_aieml.c.
-struct SwitchPorts {
-    PortRange dma_master;
-    PortRange dma_slave;
-    PortRange master[4];  // indexed by Side
-    PortRange slave[4];
-    uint8_t control_slave;  // task-complete tokens leave here
-    uint32_t master_base;   // register offset of master 0; 4 bytes a port
-    uint32_t slave_base;
-    uint32_t slot_base;  // 16 bytes (four slots) a slave
-};
-const SwitchPorts& switch_ports(TileKind kind);
-
 /// The neighbour on a side, and the side it is met on. False where the array (of `columns`) ends.
 bool neighbour(Tile tile, Side side, int columns, Tile& out);
-constexpr Side opposite(Side side) {
-    return static_cast<Side>((static_cast<int>(side) + 2) % 4);
-}
 
 /// South port index, within the side, of a shim DMA channel. Source: Xilinx/aie-rt,
 /// driver/src/pl/xaie_plif_aieml.c.
@@ -77,14 +53,5 @@ constexpr uint8_t shim_dma_port(Direction direction, int channel) {
 /// A core addresses its own data memory from here on (Xilinx/aie-rt, _XAie_GetTargetTileLoc); BDs
 /// and registers count from 0.
 constexpr uint32_t kCoreOwnMemory = 0x70000;
-
-/// Channels a direction, buffer descriptors, locks and bytes of data memory of a tile.
-struct TileResources {
-    int channels;
-    int bds;
-    int locks;
-    uint32_t memory;
-};
-const TileResources& tile_resources(TileKind kind);
 
 }  // namespace xdna::flow

@@ -12,32 +12,22 @@ std::string describe(const Endpoint& end) {
            std::to_string(end.channel);
 }
 
-bool inside(PortRange range, uint8_t port) {
-    return port >= range.first && port < range.first + range.count;
-}
-
-// aie-rt's rule for circuits (xaie_ss_aieml.c): between two ports of one side, only equal indices.
-bool may_connect(const SwitchPorts& ports, uint8_t slave, Side out, uint8_t lane) {
-    const PortRange same_side = ports.slave[static_cast<int>(out)];
-    return !inside(same_side, slave) || slave - same_side.first == lane;
-}
-
 }  // namespace
 
 Router::Port Router::port_of(const Endpoint& end) const {
     const TileKind kind = end.tile.kind();
-    const SwitchPorts& ports = switch_ports(kind);
     if (end.tile.column < 0 || end.tile.column >= columns_ || end.tile.row < 0 ||
-        end.tile.row >= kRows || end.channel < 0 || end.channel >= tile_resources(kind).channels) {
+        end.tile.row >= kRows || end.channel < 0 || end.channel >= shape(kind).channels) {
         throw std::invalid_argument("no such DMA channel: " + describe(end));
     }
     const bool reads = end.direction == Direction::kMm2s;
-    if (kind == TileKind::kShim) {
-        const PortRange south =
-            (reads ? ports.slave : ports.master)[static_cast<int>(Side::kSouth)];
-        return {end.tile, south.first + shim_dma_port(end.direction, end.channel)};
-    }
-    return {end.tile, (reads ? ports.dma_slave : ports.dma_master).first + end.channel};
+    // Shim DMAs have no ports of their own.
+    const image::Port port =
+        kind == TileKind::kShim
+            ? image::Port{PortKind::kSouth, shim_dma_port(end.direction, end.channel)}
+            : image::Port{PortKind::kDma, static_cast<uint8_t>(end.channel)};
+    return {end.tile,
+            static_cast<uint8_t>(reads ? slave_index(kind, port) : master_index(kind, port))};
 }
 
 void Router::connect(const Endpoint& from, const std::vector<Endpoint>& to) {
@@ -97,17 +87,20 @@ void Router::branch(int net, const Endpoint& from, const Endpoint& to) {
             if (!neighbour(tile, side, columns_, next)) {
                 continue;
             }
-            const SwitchPorts& ports = switch_ports(tile.kind());
-            const PortRange out = ports.master[static_cast<int>(side)];
-            const PortRange in = switch_ports(next.kind()).slave[static_cast<int>(opposite(side))];
-            for (uint8_t lane = 0; lane < std::min(out.count, in.count); ++lane) {
-                const Port enter{next, in.first + lane};
-                const uint8_t master = out.first + lane;
-                if (masters_.count({tile, master}) || slaves_.count(enter) ||
-                    reached.count(enter) || !may_connect(ports, slave, side, lane)) {
+            for (uint8_t lane = 0;; ++lane) {
+                const image::Port leaves = image::port_on(side, lane);
+                const int master = master_index(tile.kind(), leaves);
+                const int arrives = slave_index(next.kind(), image::port_on(opposite(side), lane));
+                if (master < 0 || arrives < 0) {
+                    break;
+                }
+                const Port exit{tile, static_cast<uint8_t>(master)};
+                const Port enter{next, static_cast<uint8_t>(arrives)};
+                if (masters_.count(exit) || slaves_.count(enter) || reached.count(enter) ||
+                    !connectable(tile.kind(), slave_port(tile.kind(), slave), leaves)) {
                     continue;
                 }
-                reached[enter] = {here, master};
+                reached[enter] = {here, exit.second};
                 frontier.push_back(enter);
                 break;  // lanes of one side are alike: the first free one will do
             }

@@ -34,8 +34,9 @@ class Router {
     explicit Router(int columns) : columns_(columns) {}
 
     /// Takes the port out of what streams may use.
-    void reserve_master(Tile tile, uint8_t master) { masters_[{tile, master}] = kReserved; }
-    void reserve_slave(Tile tile, uint8_t slave) { slaves_[{tile, slave}] = kReserved; }
+    void reserve_master(Tile tile, image::Port port) {
+        masters_[{tile, static_cast<uint8_t>(master_index(tile.kind(), port))}] = kReserved;
+    }
 
     /// Routes from an MM2S channel to S2MM channels. Throws std::invalid_argument for an end that
     /// does not exist or is taken, std::runtime_error where no way is left; both name the stream.

@@ -45,7 +45,7 @@ void Sequence::bd(int column, int id, const Bd& bd, int argument) {
 
 void Sequence::data(Tile tile, uint32_t address, std::vector<uint32_t> words) {
     if (address % 4 || words.empty() ||
-        address + uint64_t{4} * words.size() > tile_resources(tile.kind()).memory) {
+        address + uint64_t{4} * words.size() > shape(tile.kind()).data_bytes) {
         throw std::invalid_argument(tile.name() + " has no " + std::to_string(4 * words.size()) +
                                     " bytes of data memory at " + std::to_string(address));
     }

@@ -11,10 +11,6 @@ namespace {
 constexpr auto kOut = Direction::kMm2s;
 constexpr auto kIn = Direction::kS2mm;
 
-bool in_range(PortRange range, int port) {
-    return port >= range.first && port < range.first + range.count;
-}
-
 // Follows a stream through the hops the way that the wires run, and returns the places (tile, S2MM
 // channel) where it ends. Independent of how the router searched.
 std::multimap<Tile, int> follow(const std::set<Hop>& hops, int columns, Tile tile, int slave) {
@@ -23,26 +19,21 @@ std::multimap<Tile, int> follow(const std::set<Hop>& hops, int columns, Tile til
         if (hop.tile != tile || hop.slave != slave) {
             continue;
         }
-        const SwitchPorts& ports = switch_ports(tile.kind());
-        if (in_range(ports.dma_master, hop.master)) {
-            ends.emplace(tile, hop.master - ports.dma_master.first);
-            continue;
-        }
-        if (tile.kind() == TileKind::kShim && hop.master < ports.master[1].first) {
-            const int south = hop.master - ports.master[0].first;
-            ends.emplace(tile, south == shim_dma_port(kIn, 0) ? 0 : 1);
-            continue;
-        }
-        for (const Side side : kSides) {
-            if (!in_range(ports.master[static_cast<int>(side)], hop.master)) {
-                continue;
-            }
-            Tile next;
-            EXPECT_TRUE(neighbour(tile, side, columns, next)) << "leaves the array";
-            const int lane = hop.master - ports.master[static_cast<int>(side)].first;
-            const PortRange in = switch_ports(next.kind()).slave[static_cast<int>(opposite(side))];
-            EXPECT_LT(lane, in.count);
-            ends.merge(follow(hops, columns, next, in.first + lane));
+        const image::Port leaves = master_port(tile.kind(), hop.master);
+        Tile next;
+        if (leaves.kind == PortKind::kDma) {
+            ends.emplace(tile, leaves.number);
+        } else if (!leaves.external()) {
+            ADD_FAILURE() << "ends in " << tile.name() << ", " << to_string(leaves);
+        } else if (tile.kind() == TileKind::kShim && leaves.side() == Side::kSouth) {
+            ends.emplace(tile, leaves.number == shim_dma_port(kIn, 0) ? 0 : 1);
+        } else if (!neighbour(tile, leaves.side(), columns, next)) {
+            ADD_FAILURE() << "leaves the array by " << tile.name() << ", " << to_string(leaves);
+        } else {
+            const int arrives =
+                slave_index(next.kind(), image::port_on(opposite(leaves.side()), leaves.number));
+            EXPECT_GE(arrives, 0) << to_string(leaves);
+            ends.merge(follow(hops, columns, next, arrives));
         }
     }
     return ends;
@@ -51,7 +42,7 @@ std::multimap<Tile, int> follow(const std::set<Hop>& hops, int columns, Tile til
 TEST(Router, StraightUpFromShimToMemoryTile) {
     Router router(1);
     router.connect({{0, 0}, kOut, 0}, {{{0, 1}, kIn, 0}});
-    const auto south3 = switch_ports(TileKind::kShim).slave[0].first + 3;
+    const int south3 = slave_index(TileKind::kShim, {PortKind::kSouth, 3});
     const auto ends = follow(router.hops(), 1, {0, 0}, south3);
     ASSERT_EQ(ends.size(), 1U);
     EXPECT_EQ(ends.begin()->first, (Tile{0, 1}));
@@ -64,7 +55,7 @@ TEST(Router, BroadcastReachesEveryColumnOnce) {
         to.push_back({{column, 1}, kIn, 0});
     }
     router.connect({{0, 0}, kOut, 0}, to);
-    const auto south3 = switch_ports(TileKind::kShim).slave[0].first + 3;
+    const int south3 = slave_index(TileKind::kShim, {PortKind::kSouth, 3});
     const auto ends = follow(router.hops(), 4, {0, 0}, south3);
     EXPECT_EQ(ends.size(), 4U);
     for (const Endpoint& end : to) {

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 
-#include "emu/array/geometry.hpp"
+#include "libxdna/image/tiles.hpp"
 
-namespace xdna::emu {
+namespace xdna::image {
 
 enum class PortKind : uint8_t {
     kCore,
@@ -33,6 +33,10 @@ struct Port {
     }
     constexpr bool operator==(const Port&) const = default;
 };
+constexpr Port port_on(Side side, uint8_t number) {
+    return {static_cast<PortKind>(static_cast<int>(PortKind::kSouth) + static_cast<int>(side)),
+            number};
+}
 
 /// "South 3".
 std::string to_string(Port port);
@@ -58,4 +62,4 @@ uint32_t slave_slot_offset(TileKind kind, unsigned slave, unsigned slot);
 inline constexpr unsigned kSlots = 4;
 inline constexpr unsigned kArbiters = 8;
 
-}  // namespace xdna::emu
+}  // namespace xdna::image

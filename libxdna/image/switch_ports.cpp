@@ -1,9 +1,9 @@
-#include "emu/array/switch_ports.hpp"
+#include "libxdna/image/switch_ports.hpp"
 
 #include <array>
 #include <span>
 
-namespace xdna::emu {
+namespace xdna::image {
 namespace {
 
 struct Group {
@@ -130,4 +130,4 @@ uint32_t slave_slot_offset(TileKind kind, unsigned slave, unsigned slot) {
     return base(kind) + 0x200 + 16 * slave + 4 * slot;
 }
 
-}  // namespace xdna::emu
+}  // namespace xdna::image
