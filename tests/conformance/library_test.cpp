@@ -428,6 +428,19 @@ TEST_F(LibCmd, StartCuCompletes) {
     EXPECT_EQ(Status(xdna_cmd_wait(cmd.get(), kPatienceNs)), kOk) << message();
 }
 
+TEST_F(LibCmd, TransactionCompletes) {
+    rule(kHeader,
+         "control code with its buffers is a START_CU: no register map to fill, nothing to bind");
+    Bo buffer = bo(XDNA_BO_SHARE, 4096);
+    const xdna_code code{.bo = empty_code.get(), .offset = 0, .size = kEmptyCodeBytes};
+    xdna_bo* const arguments[] = {buffer.get(), buffer.get()};
+    Cmd cmd = command(context.get());
+    ASSERT_EQ(Status(xdna_cmd_set_transaction(cmd.get(), 0, &code, arguments, 2)), kOk)
+        << message();
+    ASSERT_EQ(Status(xdna_cmd_submit(cmd.get())), kOk) << message();
+    EXPECT_EQ(Status(xdna_cmd_wait(cmd.get(), kPatienceNs)), kOk) << message();
+}
+
 TEST_F(LibCmd, RunsAgainAndAgain) {
     rule(kHeader, "a filled command may be submitted as often as one likes; sequences count on");
     Cmd cmd = filled(context.get(), empty_code);
