@@ -72,15 +72,13 @@ constexpr int kA = 0;
 constexpr int kB = 1;
 constexpr int kC = 2;
 
-// Shim limits: a wrap is a 10-bit field; tasks repeat at most 256 times; 16 BDs are shared.
+// Shim limits: a wrap is a 10-bit field, a step has 20 bits; tasks repeat at most 256 times; all
+// channels share 16 BDs.
 constexpr uint64_t kMaxWrap = 1023;
+constexpr uint64_t kMaxStep = 1 << 20;
 constexpr uint64_t kMaxRepeats = 256;
-constexpr uint64_t kMaxChain = 4;
-
-// BDs of a shim, one set for each of two rounds in flight.
-constexpr int kABd[] = {0, 1};
-constexpr int kBBd[] = {2, 6};
-constexpr int kCBd[2][2] = {{10, 11}, {12, 13}};
+constexpr uint64_t kShimBds = 16;
+constexpr uint64_t kRoundsInFlight = 2;
 
 // Larger ones would overflow no field; they would not fit in memory.
 constexpr uint64_t kMaxSide = 1 << 16;
@@ -119,12 +117,17 @@ uint64_t round_up(uint64_t value, uint64_t to) {
     return (value + to - 1) / to * to;
 }
 
-// Several blocks of C beside each other.
+// Blocks of C that one task of each shim channel covers: column after column, each downwards.
 struct Round {
-    uint64_t row;     // block row
+    uint64_t row;  // first block row
+    uint64_t rows;
     uint64_t column;  // first block column
-    uint64_t count;
+    uint64_t columns;
 };
+
+uint64_t rounds_of(uint64_t size, uint64_t step) {
+    return (size + step - 1) / step;
+}
 
 std::vector<uint32_t> int8_reference(const Shape& shape, const std::vector<uint8_t>& a_bytes,
                                      const std::vector<uint8_t>& b_bytes) {
@@ -256,34 +259,29 @@ class Matmul final : public Kernel {
             numbers.insert(numbers.end(),
                            {by.first, static_cast<uint32_t>(by.multiplier), by.second});
         }
+        const std::vector<Round> rounds = plan(rows, columns, arguments);
         Sequence sequence(side_);
-        std::vector<Round> rounds;
-        const uint64_t most = k <= kMaxWrap ? kMaxRepeats : kMaxChain;
-        for (uint64_t row = 0; row < rows; ++row) {
-            for (uint64_t column = 0; column < columns; column += most) {
-                rounds.push_back({row, column, std::min(most, columns - column)});
-            }
-        }
         for (size_t i = 0; i < rounds.size(); ++i) {
-            if (i >= 2) {
+            if (i >= kRoundsInFlight) {
                 finish(sequence);
             }
-            const int set = static_cast<int>(i % 2);
+            const int first = static_cast<int>(i % kRoundsInFlight * kShimBds / kRoundsInFlight);
+            std::vector<int> bd(static_cast<size_t>(side_), first);  // next of each column's
             for (int column = 0; column < side_; ++column) {
-                read_a(sequence, column, set, rounds[i], arguments[0].tensor);
+                read_a(sequence, column, bd[column], rounds[i], arguments[0].tensor);
                 if (i == 0 && column == 0) {
                     // In the time until the controller may start another task.
                     send_numbers(sequence, numbers);
                 }
             }
             for (int column = 0; column < side_; ++column) {
-                read_b(sequence, column, set, rounds[i], arguments[1].tensor);
+                read_b(sequence, column, bd[column], rounds[i], arguments[1].tensor);
             }
             for (int column = 0; column < side_; ++column) {
-                write_c(sequence, column, set, rounds[i], arguments[2].tensor);
+                write_c(sequence, column, bd[column], rounds[i], arguments[2].tensor);
             }
         }
-        for (size_t i = 0; i < std::min<size_t>(rounds.size(), 2); ++i) {
+        for (size_t i = 0; i < std::min<size_t>(rounds.size(), kRoundsInFlight); ++i) {
             finish(sequence);
         }
         return {sequence.code(), arguments};
@@ -343,68 +341,131 @@ class Matmul final : public Kernel {
         }
     }
 
+    // Whether one BD can go along all blocks of B that lie beside each other.
+    static bool b_in_one(const Tensor& b) { return b.padded[0] <= kMaxWrap; }
+
+    // BDs of a shim that a round takes: as read_a, read_b and write_c use them.
+    uint64_t bds(uint64_t rows, uint64_t columns, const Tensor& b) const {
+        const uint64_t of_b = columns == 1 || (rows == 1 && b_in_one(b)) ? 1 : rows * columns;
+        return rows + of_b + static_cast<uint64_t>(halves()) * (rows == 1 ? 1 : columns);
+    }
+
+    // As few rounds as the BDs allow: starting a task takes as long as an object.
+    std::vector<Round> plan(uint64_t rows, uint64_t columns,
+                            const std::vector<Argument>& arguments) const {
+        const Tensor& b = arguments[1].tensor;
+        const Tensor& c = arguments[2].tensor;
+        const uint64_t block_row_words = block(variant_.m) * device_bytes(c) / c.padded[0] / 4;
+        const uint64_t most_rows = block_row_words <= kMaxStep ? std::min(rows, kShimBds) : 1;
+        Round best{0, 1, 0, 1};
+        uint64_t least = rows * columns + 1;
+        for (uint64_t high = 1; high <= most_rows; ++high) {
+            for (uint64_t wide = 1; wide <= std::min(columns, kMaxRepeats); ++wide) {
+                const uint64_t count = rounds_of(rows, high) * rounds_of(columns, wide);
+                const uint64_t room = count == 1 ? kShimBds : kShimBds / kRoundsInFlight;
+                if (count < least && bds(high, wide, b) <= room) {
+                    least = count;
+                    best = {0, high, 0, wide};
+                }
+            }
+        }
+        std::vector<Round> rounds;
+        for (uint64_t row = 0; row < rows; row += best.rows) {
+            for (uint64_t column = 0; column < columns; column += best.columns) {
+                rounds.push_back({row, std::min(best.rows, rows - row), column,
+                                  std::min(best.columns, columns - column)});
+            }
+        }
+        return rounds;
+    }
+
+    // Starts a task that runs the BDs one after the other, all of them `repeats` times; they are
+    // put into the shim's from `id` on, which moves behind them.
+    static void start_chain(Sequence& sequence, const Endpoint& channel, int argument,
+                            std::vector<Bd> chain, uint64_t repeats, int& id) {
+        const int first = id;
+        for (size_t i = 0; i < chain.size(); ++i, ++id) {
+            chain[i].next = i + 1 < chain.size() ? std::optional<int>(id + 1) : std::nullopt;
+            sequence.bd(channel.tile.column, id, chain[i], argument);
+        }
+        sequence.start(channel.tile, channel.direction, channel.channel, first,
+                       static_cast<int>(repeats), channel.direction == kIn);
+    }
+
     // The core row that column `column` reads for, object by object along k, once for each block.
-    void read_a(Sequence& sequence, int column, int set, const Round& round,
+    void read_a(Sequence& sequence, int column, int& id, const Round& round,
                 const Tensor& a) const {
         const uint64_t row_bytes = device_bytes(a) / a.padded[0];
-        const uint64_t first =
-            round.row * block(variant_.m) + variant_.m * static_cast<uint64_t>(column);
-        Bd bd;
-        bd.address = first * row_bytes;
-        bd.words = static_cast<uint32_t>(variant_.m * row_bytes / 4);
-        bd.dimensions = {{.step = 1, .size = variant_.a.row_words},
-                         {.step = static_cast<uint32_t>(row_bytes / 4), .size = variant_.m},
-                         {.step = variant_.a.row_words}};
-        sequence.bd(column, kABd[set], bd, 0);
-        sequence.start(shim(column), kOut, kA, kABd[set], static_cast<int>(round.count));
+        std::vector<Bd> chain;
+        for (uint64_t i = 0; i < round.rows; ++i) {
+            const uint64_t first =
+                (round.row + i) * block(variant_.m) + variant_.m * static_cast<uint64_t>(column);
+            Bd& bd = chain.emplace_back();
+            bd.address = first * row_bytes;
+            bd.words = static_cast<uint32_t>(variant_.m * row_bytes / 4);
+            bd.dimensions = {{.step = 1, .size = variant_.a.row_words},
+                             {.step = static_cast<uint32_t>(row_bytes / 4), .size = variant_.m},
+                             {.step = variant_.a.row_words}};
+        }
+        start_chain(sequence, {shim(column), kOut, kA}, 0, chain, round.columns, id);
     }
 
     // The columns of each block that belong to the core column, all rows of B.
-    void read_b(Sequence& sequence, int column, int set, const Round& round,
+    void read_b(Sequence& sequence, int column, int& id, const Round& round,
                 const Tensor& b) const {
-        const auto row_bytes = device_bytes(b) / b.padded[0];
-        const auto step = static_cast<uint32_t>(row_bytes / 4);
+        const auto step = static_cast<uint32_t>(device_bytes(b) / b.padded[0] / 4);
         const auto next_block = variant_.b.row_words * static_cast<uint32_t>(side_);
-        const bool one_bd = b.padded[0] <= kMaxWrap;
-        const uint64_t bds = one_bd ? 1 : round.count;
-        for (uint64_t i = 0; i < bds; ++i) {
-            Bd bd;
-            bd.address = 4 * ((round.column + i) * next_block +
-                              variant_.b.row_words * static_cast<uint64_t>(column));
-            const uint64_t words = b.padded[0] * variant_.b.row_words;
-            bd.words = static_cast<uint32_t>(one_bd ? words * round.count : words);
-            bd.dimensions = {{.step = 1, .size = variant_.b.row_words}};
-            if (one_bd) {
-                bd.dimensions.push_back({.step = step, .size = static_cast<uint32_t>(b.padded[0])});
-                bd.dimensions.push_back({.step = next_block});
-            } else {
-                bd.dimensions.push_back({.step = step});
+        const auto height = static_cast<uint32_t>(b.padded[0]);
+        Bd bd;
+        bd.address =
+            4 * (round.column * next_block + variant_.b.row_words * static_cast<uint64_t>(column));
+        bd.words = height * variant_.b.row_words;
+        bd.dimensions = {{.step = 1, .size = variant_.b.row_words}, {.step = step}};
+        std::vector<Bd> chain;
+        uint64_t repeats = 1;
+        if (round.columns == 1) {
+            chain = {bd};
+            repeats = round.rows;
+        } else if (round.rows == 1 && b_in_one(b)) {
+            bd.words *= static_cast<uint32_t>(round.columns);
+            bd.dimensions[1].size = height;
+            bd.dimensions.push_back({.step = next_block});
+            chain = {bd};
+        } else {
+            for (uint64_t i = 0; i < round.columns; ++i) {
+                chain.insert(chain.end(), round.rows, bd);
+                bd.address += uint64_t{4} * next_block;
             }
-            const int id = kBBd[set] + static_cast<int>(i);
-            bd.next = i + 1 < bds ? std::optional<int>(id + 1) : std::nullopt;
-            sequence.bd(column, id, bd, 1);
         }
-        sequence.start(shim(column), kOut, kB, kBBd[set]);
+        start_chain(sequence, {shim(column), kOut, kB}, 1, chain, repeats, id);
     }
 
-    void write_c(Sequence& sequence, int column, int set, const Round& round,
+    void write_c(Sequence& sequence, int column, int& id, const Round& round,
                  const Tensor& c) const {
         const uint64_t row_bytes = device_bytes(c) / c.padded[0];
         const uint32_t rows = variant_.m * static_cast<uint32_t>(rows_of_half());
+        const auto next_column = variant_.c.row_words * static_cast<uint32_t>(side_);
+        const auto next_row = static_cast<uint32_t>(block(variant_.m) * row_bytes / 4);
+        // A single row of blocks is one BD, as each column of several is.
+        const bool one_row = round.rows == 1;
         for (int half = 0; half < halves(); ++half) {
             const uint64_t first =
                 round.row * block(variant_.m) + rows * static_cast<uint64_t>(half);
-            const auto next_block = variant_.c.row_words * static_cast<uint32_t>(side_);
             Bd bd;
             bd.address =
-                first * row_bytes + 4 * (round.column * next_block +
+                first * row_bytes + 4 * (round.column * next_column +
                                          variant_.c.row_words * static_cast<uint64_t>(column));
-            bd.words = static_cast<uint32_t>(rows * variant_.c.row_words * round.count);
+            bd.words = static_cast<uint32_t>(rows * variant_.c.row_words *
+                                             (one_row ? round.columns : round.rows));
             bd.dimensions = {{.step = 1, .size = variant_.c.row_words},
                              {.step = static_cast<uint32_t>(row_bytes / 4), .size = rows},
-                             {.step = next_block}};
-            sequence.bd(column, kCBd[set][half], bd, 2);
-            sequence.start(shim(column), kIn, half, kCBd[set][half], 1, true);
+                             {.step = one_row ? next_column : next_row}};
+            std::vector<Bd> chain;
+            for (uint64_t i = 0; i < (one_row ? 1 : round.columns); ++i) {
+                chain.push_back(bd);
+                bd.address += uint64_t{4} * next_column;
+            }
+            start_chain(sequence, {shim(column), kIn, half}, 2, chain, 1, id);
         }
     }
 
