@@ -1,5 +1,6 @@
 // Cycles of whole commands on the modelled array, the firmware's launch and task costs included, as
 // the table in docs/benchmarks.md. Every result is compared with the reference.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <random>
@@ -65,14 +66,19 @@ Result run(const Case& test) {
 
 }  // namespace
 
-int main() {
+// Arguments choose kernels by a part of their names.
+int main(int argc, char** argv) {
+    const std::vector<std::string_view> words(argv + 1, argv + argc);
     const Case cases[] = {
         {"matmul_int8", 1, 256, {.m = 512, .n = 512, .k = 512}},
         {"matmul_int8", 16, 256, {.m = 512, .n = 512, .k = 512}},
         {"matmul_int8", 1, 256, {.m = 1024, .n = 1024, .k = 1024}},
         {"matmul_int8", 16, 256, {.m = 1024, .n = 1024, .k = 1024}},
         {"matmul_int8_q", 16, 256, {.m = 1024, .n = 1024, .k = 1024, .scale = 1.0 / 4096}},
+        {"matmul_int8_int4", 1, 512, {.m = 512, .n = 512, .k = 512}},
+        {"matmul_int8_int4", 16, 512, {.m = 512, .n = 512, .k = 512}},
         {"matmul_int8_int4", 16, 512, {.m = 1024, .n = 1024, .k = 1024}},
+        {"matmul_int8_int4_q", 16, 512, {.m = 1024, .n = 1024, .k = 1024, .scale = 1.0 / 4096}},
         {"matmul_bf16", 16, 128, {.m = 1024, .n = 1024, .k = 512}},
     };
     try {
@@ -80,6 +86,11 @@ int main() {
             "| kernel | M x N x K | cores | cycles | of peak | simulated in |\n"
             "|---|---|---|---|---|---|\n");
         for (const Case& each : cases) {
+            if (!words.empty() && std::ranges::none_of(words, [&](std::string_view word) {
+                    return each.name.find(word) != std::string_view::npos;
+                })) {
+                continue;
+            }
             const Result result = run(each);
             const Shape& s = each.shape;
             const double macs = static_cast<double>(s.m * s.n) * static_cast<double>(s.k);

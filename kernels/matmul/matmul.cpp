@@ -32,6 +32,9 @@ namespace bf16_program {
 namespace int4_program {
 #include "kernels/matmul/int4.inc"
 }
+namespace int4_q_program {
+#include "kernels/matmul/int4_q.inc"
+}
 namespace int8_q_program {
 #include "kernels/matmul/int8_q.inc"
 }
@@ -41,11 +44,10 @@ constexpr Direction kOut = Direction::kMm2s;
 
 // What goes between a memory tile and a core: one operand's objects.
 struct Object {
-    uint32_t rows;          // of the operand's matrix
-    uint32_t row_words;     // 32-bit words of a row
-    uint32_t core_address;  // of the first buffer, as the core has it
-    uint32_t core_stride;   // bytes to the next
-    uint32_t core_buffers;
+    uint32_t rows;                       // of the operand's matrix
+    uint32_t row_words;                  // 32-bit words of a row
+    uint32_t parts;                      // one after the other in the core's buffers
+    std::vector<uint32_t> core_buffers;  // addresses, as the core has them
     int free_lock;
     int full_lock;
     std::vector<Dimension> order;  // in which the memory tile reads, or gives back, a row-major one
@@ -94,10 +96,10 @@ Tile core(int column, int row) {
 }
 
 Buffers core_buffers(const Object& object) {
-    Buffers buffers{{}, object.rows * object.row_words, object.free_lock, object.full_lock};
-    for (uint32_t i = 0; i < object.core_buffers; ++i) {
-        buffers.addresses.push_back(object.core_address + i * object.core_stride -
-                                    flow::kCoreOwnMemory);
+    Buffers buffers{
+        {}, object.rows * object.row_words / object.parts, object.free_lock, object.full_lock};
+    for (const uint32_t address : object.core_buffers) {
+        buffers.addresses.push_back(address - flow::kCoreOwnMemory);
     }
     return buffers;
 }
@@ -498,25 +500,23 @@ Variant int8_variant() {
             .numbers_address = program::kSteps,
             .a = {.rows = 64,
                   .row_words = 32,
-                  .core_address = program::kA,
-                  .core_stride = program::kObject,
-                  .core_buffers = 2,
+                  .parts = 1,
+                  .core_buffers = {program::kA, program::kA + program::kObject},
                   .free_lock = program::kLockAFree,
                   .full_lock = program::kLockAFull,
                   .order = {{1, 2}, {32, 16}, {2, 16}, {16 * 32, 4}}},
             .b = {.rows = 128,
                   .row_words = 16,
-                  .core_address = program::kB,
-                  .core_stride = program::kObject,
-                  .core_buffers = 2,
+                  .parts = 1,
+                  .core_buffers = {program::kB, program::kB + program::kObject},
                   .free_lock = program::kLockBFree,
                   .full_lock = program::kLockBFull,
                   .order = {{1, 2}, {16, 128}, {2, 8}}},
             .c = {.rows = 32,
                   .row_words = 64,
-                  .core_address = program::kSums,
-                  .core_stride = program::kHalfStride,
-                  .core_buffers = 3,
+                  .parts = 1,
+                  .core_buffers = {program::kSums, program::kSums + program::kHalfStride,
+                                   program::kSums + 2 * program::kHalfStride},
                   .free_lock = program::kLockCFree,
                   .full_lock = program::kLockCFull,
                   .order = {{1, 8}, {128, 8}, {8, 16}, {1024, 2}}}};
@@ -524,15 +524,38 @@ Variant int8_variant() {
 
 Variant int4_variant() {
     namespace program = int4_program;
-    Variant variant = int8_variant();
-    variant.summary = "C = A B, int8 x int4 -> int32";
-    variant.code = program::kCode;
-    variant.b_type = Type::kInt4;
-    variant.a.order = {{1, 4}, {32, 8}, {4, 8}, {8 * 32, 8}};
-    variant.b.row_words = 8;
-    variant.b.order = {{8, 128}, {1, 8}};
-    variant.c.order = {{1, 8}, {64, 8}, {8, 8}, {512, 4}};
-    return variant;
+    return {.summary = "C = A B, int8 x int4 -> int32",
+            .code = program::kCode,
+            .a_type = Type::kInt8,
+            .b_type = Type::kInt4,
+            .c_type = Type::kInt32,
+            .requantised = false,
+            .m = 64,
+            .n = 128,
+            .k = 128,
+            .numbers_address = program::kSteps,
+            .a = {.rows = 64,
+                  .row_words = 32,
+                  .parts = 4,
+                  .core_buffers = {program::kA, program::kA + program::kAQuarter},
+                  .free_lock = program::kLockAFree,
+                  .full_lock = program::kLockAFull,
+                  .order = {{1, 4}, {32, 8}, {4, 8}, {8 * 32, 8}}},
+            .b = {.rows = 128,
+                  .row_words = 16,
+                  .parts = 1,
+                  .core_buffers = {program::kB, program::kB + program::kObject},
+                  .free_lock = program::kLockBFree,
+                  .full_lock = program::kLockBFull,
+                  .order = {{16, 128}, {1, 16}}},
+            .c = {.rows = 16,
+                  .row_words = 128,
+                  .parts = 1,
+                  .core_buffers = {program::kSums, program::kSums + program::kQuarter,
+                                   program::kSums + 2 * program::kQuarter, program::kOut},
+                  .free_lock = program::kLockCFree,
+                  .full_lock = program::kLockCFull,
+                  .order = {{1, 8}, {64, 16}, {8, 8}, {1024, 2}}}};
 }
 
 Variant bf16_variant() {
@@ -561,10 +584,22 @@ Variant int8_q_variant() {
     variant.requantised = true;
     variant.c.rows = 64;
     variant.c.row_words = 16;
-    variant.c.core_address = program::kC;
-    variant.c.core_stride = program::kCStride;
-    variant.c.core_buffers = 2;
+    variant.c.core_buffers = {program::kC, program::kC + program::kCStride};
     variant.c.order = {{1, 2}, {32, 8}, {2, 16}, {256, 4}};
+    return variant;
+}
+
+Variant int4_q_variant() {
+    namespace program = int4_q_program;
+    Variant variant = int4_variant();
+    variant.summary = "C = A B x scale, int8 x int4 -> int8";
+    variant.code = program::kCode;
+    variant.c_type = Type::kInt8;
+    variant.requantised = true;
+    variant.c.rows = 64;
+    variant.c.row_words = 32;
+    variant.c.core_buffers = {program::kOut};
+    variant.c.order = {{1, 2}, {16, 16}, {2, 8}, {256, 8}};
     return variant;
 }
 
@@ -575,6 +610,7 @@ struct Row {
 constexpr Row kRows[] = {{"matmul_int8", int8_variant},
                          {"matmul_int8_q", int8_q_variant},
                          {"matmul_int8_int4", int4_variant},
+                         {"matmul_int8_int4_q", int4_q_variant},
                          {"matmul_bf16", bf16_variant}};
 
 // Every variant on a square of side x side cores.

@@ -1,4 +1,4 @@
-// What the matmul programs share: the places of a core's objects A, B and C, and how they come and go.
+// What the programs with 64 x 64 tiles share: the places of a core's objects A, B and C, and how they come and go.
 //
 // Data memory: A twice in the first 16 KiB, B twice in the second, so that the two loads of a bundle
 // never meet in a bank; then halves of a tile's sums, 32 rows each, behind 512 bytes that a loop's
@@ -9,13 +9,7 @@
 // what tells first and second buffer of A and B apart, r12 the half of sums at work, p7 kSteps; r0
 // the multiply, r1 the same for the first step of a block: it may clear the accumulator.
 
-.equ kLockAFree, 0
-.equ kLockAFull, 1
-.equ kLockBFree, 2
-.equ kLockBFull, 3
-.equ kLockCFree, 4
-.equ kLockCFull, 5
-.equ kOwn, 48               // the core's number of its own lock 0
+.include "locks.asm"
 
 .equ kA, 0x70000            // and 8 KiB on
 .equ kB, 0x74000
