@@ -254,6 +254,16 @@ std::vector<std::string> Reader::arguments(const Line& line, std::size_t at) con
     }
 }
 
+namespace {
+
+/// Quotation marks around a macro's argument hold it together and are no part of it.
+std::string unquoted(std::string text) {
+    const bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+}  // namespace
+
 void Reader::define(const Line& line, std::size_t at) {
     Macro macro;
     std::size_t i = at + 1;
@@ -282,8 +292,8 @@ void Reader::define(const Line& line, std::size_t at) {
             do {
                 ++i;
             } while (line.tokens[i].kind != Kind::kEnd && !line.tokens[i].is(","));
-            parameter.value =
-                trim(std::string_view(line.text).substr(start, line.tokens[i].column - 1 - start));
+            parameter.value = unquoted(
+                trim(std::string_view(line.text).substr(start, line.tokens[i].column - 1 - start)));
         }
         macro.parameters.push_back(std::move(parameter));
     }
@@ -322,7 +332,7 @@ void Reader::expand(const Macro& macro, const Line& line, std::size_t at) {
         position = index + 1;
         if (!value.empty()) {
             is_given[index] = true;
-            values[macro.parameters[index].name] = value;
+            values[macro.parameters[index].name] = unquoted(value);
         }
     }
     for (std::size_t i = 0; i < macro.parameters.size(); ++i) {

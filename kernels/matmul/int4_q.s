@@ -1,48 +1,36 @@
 // C = A B, requantised: int8 x int4 -> int8, one core's 64 x 128 tiles of C. Layouts, registers and
-// cycles of the multiply: int4_quarter.asm; of the rest: requantise.asm.
+// cycles of the multiply: int4_tile.asm; of the rest: requantise.asm.
 //
-// The sums of a tile stay where they are. After the last object they become C, in kOut:
-//   [row group: 8][column group: 16][i: 2][row: 4][8 columns] int8, in the order of the sums
+// The sums of a tile stay where they are. After the last object they become C, in kOut, a quarter of
+// a half h after the other: [quarter: 4][h: 2][n: 4][j: 2][i: 4][row: 4][8 columns] int8
 
-.include "int4_quarter.asm"
+.include "int4_tile.asm"
 .include "requantise.asm"
 
-    constants
+    constants 0
     requantise_constants
-
-tile:
-    wait_for_b
-    lda r2, [p7, #0]
-    add r1, r0, #1          // the first object's sums start at 0
-    j #object
+    tile_product 0, kLockKept, 2
     nop
     nop
-    nop
-    nop
-    nop
-next:
-    wait_for_b
-object:
-    movxm r8, #kSums
-    movxm r9, #kSums
-    .rept 4
-    quarter
-    nop
-    .endr
-    b_done
-    add r2, r2, #-1
-    jnz r2, #next
-    mov r1, r0
-    nop
-    nop
-    nop
-    nop
-
     acq #kOwn + kLockCFree, r3
-    movxm p0, #kSums
+    movxm r13, #kSums
     movxm p1, #kOut
+    movxm r14, #kSumsHalf           // to the other half, then to the next quarter
+    movxm r22, #kSumsHalf ^ (kSumsQuarter - kSumsHalf)
     requantise_numbers
-    requantise 256
+    mova r21, #8
+quantise:
+    mov p0, r13
+    requantise 32
+    add r21, r21, #-1
+    jnz r21, #quantise
+    add r13, r13, r14
+    xor r14, r14, r22
+    nop
+    nop
+    nop
+    nop
+    nop
     rel #kOwn + kLockCFull, r4
     j #tile
     nop
@@ -50,5 +38,3 @@ object:
     nop
     nop
     nop
-
-    product_function

@@ -524,6 +524,12 @@ Variant int8_variant() {
 
 Variant int4_variant() {
     namespace program = int4_program;
+    std::vector<uint32_t> sums;
+    for (uint32_t quarter = 0; quarter < 3; ++quarter) {
+        const uint32_t first = program::kSums + quarter * program::kSumsQuarter;
+        sums.insert(sums.end(), {first, first + program::kSumsHalf});
+    }
+    sums.insert(sums.end(), {program::kOut, program::kOut + program::kOutHalf});
     return {.summary = "C = A B, int8 x int4 -> int32",
             .code = program::kCode,
             .a_type = Type::kInt8,
@@ -540,22 +546,21 @@ Variant int4_variant() {
                   .core_buffers = {program::kA, program::kA + program::kAQuarter},
                   .free_lock = program::kLockAFree,
                   .full_lock = program::kLockAFull,
-                  .order = {{1, 4}, {32, 8}, {4, 8}, {8 * 32, 8}}},
+                  .order = {{1, 4}, {32, 16}, {4, 8}, {16 * 32, 4}}},
             .b = {.rows = 128,
                   .row_words = 16,
                   .parts = 1,
                   .core_buffers = {program::kB, program::kB + program::kObject},
                   .free_lock = program::kLockBFree,
                   .full_lock = program::kLockBFull,
-                  .order = {{16, 128}, {1, 16}}},
+                  .order = {{16, 16}, {1, 2}, {16 * 16, 8}, {2, 8}}},
             .c = {.rows = 16,
                   .row_words = 128,
-                  .parts = 1,
-                  .core_buffers = {program::kSums, program::kSums + program::kQuarter,
-                                   program::kSums + 2 * program::kQuarter, program::kOut},
+                  .parts = 2,
+                  .core_buffers = sums,
                   .free_lock = program::kLockCFree,
                   .full_lock = program::kLockCFull,
-                  .order = {{1, 8}, {64, 16}, {8, 8}, {1024, 2}}}};
+                  .order = {{1, 8}, {128, 16}, {8, 16}}}};
 }
 
 Variant bf16_variant() {
@@ -598,8 +603,9 @@ Variant int4_q_variant() {
     variant.requantised = true;
     variant.c.rows = 64;
     variant.c.row_words = 32;
+    variant.c.parts = 1;
     variant.c.core_buffers = {program::kOut};
-    variant.c.order = {{1, 2}, {16, 16}, {2, 8}, {256, 8}};
+    variant.c.order = {{1, 2}, {32, 16}, {2, 16}, {512, 4}};
     return variant;
 }
 

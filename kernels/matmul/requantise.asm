@@ -11,7 +11,6 @@
     movx crSat, r15
     mova r15, #9            // to nearest, halves up
     movx crRnd, r15
-    movxm r20, #0x338       // 32 lanes of int16
 .endm
 
 // The command's numbers.
@@ -19,7 +18,7 @@
     lda r16, [p7, #4]
     lda r17, [p7, #8]
     lda r18, [p7, #12]
-    nop
+    movxm r20, #0x338       // 32 lanes of int16
     nop
     nop
     nop

@@ -84,6 +84,12 @@ TEST(Assembler, ExpandsMacrosConditionsAndRepetitions) {
 .endr
 twice r1
 twice what=r2, n=7
+.macro between first, hook="mova r7, #1"
+  nop; \first
+  \hook
+.endm
+between "acq #1, r3", hook="add r1, r2, r3"
+between
 .irp reg, r4, r5
   mova \reg, #0
 .endr
@@ -99,7 +105,8 @@ twice what=r2, n=7
 .endif
 )");
     EXPECT_EQ(result.text(),
-              "nop\nnop\nmova r1, #5\nmova r1, #6\nmova r2, #7\nmova r2, #8\nmova r4, #0\n"
+              "nop\nnop\nmova r1, #5\nmova r1, #6\nmova r2, #7\nmova r2, #8\n"
+              "acq #1, r3\nadd r1, r2, r3\nnop\nmova r7, #1\nmova r4, #0\n"
               "mova r5, #0\ndone\nevent #3\n");
 }
 

@@ -262,7 +262,7 @@ TEST(Matmul, InnerLoopInt8) {
 }
 
 TEST(Matmul, InnerLoopInt4) {
-    EXPECT_EQ(cycles_of_object(matmul_on_one_core("matmul_int8_int4"), 128), 2953U);
+    EXPECT_EQ(cycles_of_object(matmul_on_one_core("matmul_int8_int4"), 128), 2325U);
 }
 
 TEST(Matmul, InnerLoopBf16) {
