@@ -19,7 +19,8 @@
 // sums fit into the 16 cycles that each pair pauses between blocks. A frame is 72 cycles: it begins
 // with a block's first multiply, and has the first loads of the next, the last multiplies and most
 // stores of the one before. An object is 32 frames one after the other without a break: quarter after
-// quarter of rows, in each the four n, for each both h.
+// quarter of rows, in each the four n, for each both h. A tile begins in the middle of a frame, whose block
+// is none: what it multiplies and stores is never used.
 //
 // Registers: cm(2 i + j) sums of (i, j), cm8 the last sum of (0, 0); x0..3 A of i; x4..11 B of j and
 //   t mod 4: x(4 + 2 (t mod 4) + j)
@@ -39,7 +40,8 @@
 //   r10, r15 the fourth quarter's m6, dj6, lock and what is given back
 //
 // Cycles: 72 a block for 64 multiplies; load unit B has 69 of the 72 (64 loads of A, 5 of B), load unit
-// A 59, the store unit 32. What a pair's pause costs is 1/9: with less of it, the loads of sums and of B
+// A 59, the store unit 32. Where each load and store goes was found by a constraint solver (CP-SAT), from
+// the latencies, one use of a unit a cycle and the registers' lifetimes. What a pair's pause costs is 1/9: with less of it, the loads of sums and of B
 // do not find room while B's last step is in use, in the registers that there are.
 // Measured: 2,325 cycles an object of A and B (unit/kernels, Matmul.InnerLoopInt4) for its 2,048
 // multiplies: 88.1 %.
@@ -50,7 +52,6 @@
 .equ kA, 0x70000            // and 2 KiB on
 .equ kAQuarter, 0x800
 .equ kSteps, 0x71000
-.equ kNothing, 0x71400      // 1 KiB for a first frame's stores, of nothing
 .equ kOut, 0x72000          // 8 KiB
 .equ kOutHalf, 0x1000       // to the other h
 .equ kB, 0x74000            // and 8 KiB on
@@ -212,11 +213,12 @@ tile:
     lda r2, [p7, #0]
     movxm m4, #-992                 // back to where the object begins
     movxm p5, #kSums
-    movxm p6, #kNothing
-    movxm m6, #kSums - kNothing - 992
+    movxm p6, #kSums + kSumsHalf - 1024 // the stores of no block before: the fourth quarter's place
     mova dc0, #0;           mov m5, r28
-    mova dc1, #0
-    mova dc2, #0;           eq r21, r2, r4
+    mova dc1, #0;           mov m6, r28
+    mova dc2, #0
+    nop
+    eq r21, r2, r4
     mova dc3, #0;           add r1, r0, #1      // the first object's sums start at 0
     mova dc4, #1;           mov r13, #0
     mova dc5, #0;           movxm r22, #kAOn

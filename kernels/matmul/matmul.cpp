@@ -115,8 +115,12 @@ Buffers take_buffers(const Object& object, uint32_t count, uint32_t& at, int& lo
     return buffers;
 }
 
+uint64_t divide_up(uint64_t value, uint64_t by) {
+    return (value + by - 1) / by;
+}
+
 uint64_t round_up(uint64_t value, uint64_t to) {
-    return (value + to - 1) / to * to;
+    return divide_up(value, to) * to;
 }
 
 // Blocks of C that one task of each shim channel covers: column after column, each downwards.
@@ -126,10 +130,6 @@ struct Round {
     uint64_t column;  // first block column
     uint64_t columns;
 };
-
-uint64_t rounds_of(uint64_t size, uint64_t step) {
-    return (size + step - 1) / step;
-}
 
 std::vector<uint32_t> int8_reference(const Shape& shape, const std::vector<uint8_t>& a_bytes,
                                      const std::vector<uint8_t>& b_bytes) {
@@ -363,7 +363,7 @@ class Matmul final : public Kernel {
         uint64_t least = rows * columns + 1;
         for (uint64_t high = 1; high <= most_rows; ++high) {
             for (uint64_t wide = 1; wide <= std::min(columns, kMaxRepeats); ++wide) {
-                const uint64_t count = rounds_of(rows, high) * rounds_of(columns, wide);
+                const uint64_t count = divide_up(rows, high) * divide_up(columns, wide);
                 const uint64_t room = count == 1 ? kShimBds : kShimBds / kRoundsInFlight;
                 if (count < least && bds(high, wide, b) <= room) {
                     least = count;
