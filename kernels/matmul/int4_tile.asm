@@ -15,10 +15,9 @@
 //
 // Block: 16 rows x 16 columns, eight accumulators (i, j), 8 steps of k: 64 multiplies of 512. There is
 // but one accumulator more, so a block's sums are loaded into those that the block before has in
-// store; pairs (i, 0), (i, 1) run 0, 2, 12 and 22 cycles behind the first, and the loads and stores of
-// sums fit into the 16 cycles that each pair pauses between blocks. A frame is 72 cycles: it begins
-// with a block's first multiply, and has the first loads of the next, the last multiplies and most
-// stores of the one before. An object is 32 frames one after the other without a break: quarter after
+// store, as soon as that is: the pairs (i, 0), (i, 1) begin 0, 5, 11 and 23 cycles behind the first, and
+// each has a pause between blocks. A frame is 65 cycles: it begins with a block's first multiply, and
+// has the first loads of the next, the last multiplies and most stores of the one before. An object is 32 frames one after the other without a break: quarter after
 // quarter of rows, in each the four n, for each both h. A tile begins in the middle of a frame, whose block
 // is none: what it multiplies and stores is never used.
 //
@@ -39,12 +38,12 @@
 //   r5, r6, r8 what m6, dj6, m6 differ by where the fourth quarter's sums go to kOut; r9 dj6 elsewhere;
 //   r10, r15 the fourth quarter's m6, dj6, lock and what is given back
 //
-// Cycles: 72 a block for 64 multiplies; load unit B has 69 of the 72 (64 loads of A, 5 of B), load unit
-// A 59, the store unit 32. Where each load and store goes was found by a constraint solver (CP-SAT), from
-// the latencies, one use of a unit a cycle and the registers' lifetimes. What a pair's pause costs is 1/9: with less of it, the loads of sums and of B
-// do not find room while B's last step is in use, in the registers that there are.
-// Measured: 2,325 cycles an object of A and B (unit/kernels, Matmul.InnerLoopInt4) for its 2,048
-// multiplies: 88.1 %.
+// Cycles: 65 a block for 64 multiplies. Load unit B has 64 loads of A and 1 of B, load unit A 31 of B and
+// 32 of sums, the store unit 32 stores. Which cycle each goes to was found by a constraint solver (CP-SAT)
+// from the latencies, one use of a unit a cycle and the registers' lifetimes; with the two of a pair next to
+// each other and one spare accumulator it found 64 cycles impossible.
+// Measured: 2,115 cycles an object of A and B (unit/kernels, Matmul.InnerLoopInt4) for its 2,048
+// multiplies: 96.8 %.
 
 .include "locks.asm"
 .equ kLockKept, 6
@@ -76,88 +75,81 @@
 .equ kOutToHalf, kOutHalf - 992
 .equ kOutOn, 1024 - kOutHalf - 992
 
-// Cycles 0 to 23, 24 to 47, 48 to 71 of a frame. \atN is what else issues in cycle N, \end a label for
+// Cycles 0 to 23, 24 to 47, 48 to 64 of a frame. \atN is what else issues in cycle N, \end a label for
 // the last.
 .macro head at2, at3, at4, at5, at6, at7, at8, at9, at10, at11, at12, at20, at22
-    vmac cm0, cm0, x0, x4, r1;  vldb wl0, [p0], #32;   vlda amlh4, [p5], #32;   vst amhh2, [p6], #416
-    vmac cm1, cm1, x0, x5, r1;  vldb wh0, [p0], #224;  vlda wh9, [p4], #32;     vst amll3, [p6], #32
-    vmac cm2, cm2, x1, x4, r1;  vldb wl10, [p4], #32;  vlda amhl4, [p5], #32;   vst amlh3, [p6], #32;   \at2
-    vmac cm3, cm3, x1, x5, r1;  vldb wl0, [p0], #32;   vlda amhh4, [p5], #416;  vst amhl3, [p6], #32;   \at3
-                                vldb wh0, [p0], #224;  vlda amll5, [p5], #32;   vst amhh3, [p6], #-480; \at4
-                                vldb wh2, [p2], #224;  vlda amlh5, [p5], #32;   vst amll4, [p6], #32;   \at5
-    vmac cm6, cm6, x3, x10, r0; vldb wl1, [p1], #32;   vlda amhl5, [p5], #32;   vst amlh4, [p6], #32;   \at6
-    vmac cm7, cm7, x3, x11, r0; vldb wl2, [p2], #32;   vlda amhh5, [p5], #-480; vst amhl4, [p6], #32;   \at7
-    vmac cm0, cm0, x0, x6, r0;  vldb wl3, [p3], #32;   vlda amll6, [p5], #32;   vst amhh4, [p6], #416;  \at8
-    vmac cm1, cm1, x0, x7, r0;  vldb wh2, [p2], #224;  vlda amlh6, [p5], #32;   vst amll5, [p6], #32;   \at9
-    vmac cm2, cm2, x1, x6, r0;  vldb wh3, [p3], #224;  vlda amhl6, [p5], #32;   vst amlh5, [p6], #32;   \at10
-    vmac cm3, cm3, x1, x7, r0;  vldb wh1, [p1], #224;  vlda amhh6, [p5], #416;  vst amhl5, [p6], #32;   \at11
-    vmac cm4, cm4, x2, x4, r1;  vldb wl0, [p0], #32;   vlda amll7, [p5], #32;   vst amhh5, [p6], #-480; \at12
-    vmac cm5, cm5, x2, x5, r1;  vldb wh0, [p0], #224;  vlda wh10, [p4], #32;    vst amll6, [p6], #32
-                                vldb wl1, [p1], #32;   vlda wl11, [p4], #32;    vst amlh6, [p6], #32
-                                vldb wh1, [p1], #224;  vlda wh11, [p4], #32;    vst amhl6, [p6], #32
-    vmac cm0, cm0, x0, x8, r0;  vldb wl2, [p2], #32;   vlda amlh7, [p5], #32;   vst amhh6, [p6], #416
-    vmac cm1, cm1, x0, x9, r0;  vldb wh2, [p2], #224;  vlda amhl7, [p5], #32;   vst amll7, [p6], #32
-    vmac cm2, cm2, x1, x8, r0;  vldb wl3, [p3], #32;   vlda.2d amhh7, [p5], d5; vst amlh7, [p6], #32
-    vmac cm3, cm3, x1, x9, r0;  vldb wh3, [p3], #224;  vlda wl4, [p4], #32;     vst amhl7, [p6], #32
-    vmac cm4, cm4, x2, x6, r0;  vldb wl0, [p0], #32;   vlda wh4, [p4], #32;     vst.2d amhh7, [p6], d6; \at20
-    vmac cm5, cm5, x2, x7, r0;  vldb wh0, [p0], #224;  vlda wl5, [p4], #32
-    vmac cm6, cm6, x3, x4, r1;  vldb wl1, [p1], #32;   vlda wh5, [p4], #32;                             \at22
-    vmac cm7, cm7, x3, x5, r1;  vldb wh1, [p1], #224
+    vmac cm0, cm0, x0, x4, r1;  vldb wl1, [p1], #32;   vlda wh9, [p4], #32;     vst amhh2, [p6], #416
+    vmac cm1, cm1, x0, x5, r1;  vldb wl2, [p2], #32;   vlda amlh4, [p5], #32;   vst amll3, [p6], #32
+                                vldb wh1, [p1], #224;  vlda amhl4, [p5], #32;   vst amlh3, [p6], #32;   \at2
+    vmac cm0, cm0, x0, x6, r0;  vldb wh2, [p2], #224;  vlda amhh4, [p5], #416;  vst amhl3, [p6], #32;   \at3
+    vmac cm1, cm1, x0, x7, r0;  vldb wl1, [p1], #32;   vlda amll5, [p5], #32;   vst amhh3, [p6], #-480; \at4
+    vmac cm2, cm2, x1, x4, r1;  vldb wh1, [p1], #224;  vlda amlh5, [p5], #32;   vst amll4, [p6], #32;   \at5
+    vmac cm3, cm3, x1, x5, r1;  vldb wl2, [p2], #32;   vlda amhl5, [p5], #32;   vst amlh4, [p6], #32;   \at6
+    vmac cm0, cm0, x0, x8, r0;  vldb wl0, [p0], #32;   vlda amhh5, [p5], #-480; vst amhl4, [p6], #32;   \at7
+    vmac cm1, cm1, x0, x9, r0;  vldb wh2, [p2], #224;  vlda wl10, [p4], #32;    vst amhh4, [p6], #416;  \at8
+    vmac cm2, cm2, x1, x6, r0;  vldb wl1, [p1], #32;   vlda wh10, [p4], #32;    vst amll5, [p6], #32;   \at9
+    vmac cm3, cm3, x1, x7, r0;  vldb wh1, [p1], #224;  vlda wl11, [p4], #32;    vst amlh5, [p6], #32;   \at10
+    vmac cm4, cm4, x2, x4, r1;  vldb wl2, [p2], #32;   vlda wh11, [p4], #32;    vst amhl5, [p6], #32;   \at11
+    vmac cm5, cm5, x2, x5, r1;  vldb wh0, [p0], #224;  vlda amll6, [p5], #32;   vst amhh5, [p6], #-480; \at12
+    vmac cm2, cm2, x1, x8, r0;  vldb wl3, [p3], #32;   vlda amlh6, [p5], #32;   vst amll6, [p6], #32
+    vmac cm3, cm3, x1, x9, r0;  vldb wh2, [p2], #224;  vlda amhl6, [p5], #32;   vst amlh6, [p6], #32
+    vmac cm4, cm4, x2, x6, r0;  vldb wh3, [p3], #224;  vlda amhh6, [p5], #416;  vst amhl6, [p6], #32
+    vmac cm5, cm5, x2, x7, r0;  vldb wl2, [p2], #32;   vlda amll7, [p5], #32;   vst amhh6, [p6], #416
+    vmac cm2, cm2, x1, x10, r0; vldb wh2, [p2], #224;  vlda amlh7, [p5], #32;   vst amll7, [p6], #32
+    vmac cm3, cm3, x1, x11, r0; vldb wl0, [p0], #32;   vlda amhl7, [p5], #32;   vst amlh7, [p6], #32
+    vmac cm0, cm0, x0, x10, r0; vldb wl3, [p3], #32;   vlda.2d amhh7, [p5], d5; vst amhl7, [p6], #32
+    vmac cm1, cm1, x0, x11, r0; vldb wh3, [p3], #224;  vlda wl4, [p4], #32;     vst.2d amhh7, [p6], d6; \at20
+    vmac cm4, cm4, x2, x8, r0;  vldb wh0, [p0], #224;  vlda wh4, [p4], #32
+    vmac cm5, cm5, x2, x9, r0;  vldb wl1, [p1], #32;   vlda wl5, [p4], #32;                             \at22
+    vmac cm6, cm6, x3, x4, r1;  vldb wl3, [p3], #32;   vlda wh5, [p4], #32
 .endm
 
-.macro middle at25, at26, at28, at29, at30, at31, at36, at40, at42, at46
-    vmac cm0, cm0, x0, x10, r0; vldb wl2, [p2], #32;   vlda wl6, [p4], #32
-    vmac cm1, cm1, x0, x11, r0; vldb wh2, [p2], #224;  vlda wh6, [p4], #32;                             \at25
-    vmac cm2, cm2, x1, x10, r0; vldb wl3, [p3], #32;   vlda wl7, [p4], #32;                             \at26
-    vmac cm3, cm3, x1, x11, r0; vldb wh3, [p3], #224;  vlda wh7, [p4], #32
-    vmac cm4, cm4, x2, x8, r0;  vldb wl0, [p0], #32;                                                    \at28
-    vmac cm5, cm5, x2, x9, r0;  vldb wh0, [p0], #224;                                                   \at29
-    vmac cm6, cm6, x3, x6, r0;  vldb wl1, [p1], #32;                                                    \at30
-    vmac cm7, cm7, x3, x7, r0;  vldb wh1, [p1], #224;                                                   \at31
-    vmac cm0, cm0, x0, x4, r0;  vldb wl2, [p2], #32;   vlda wl8, [p4], #32
-    vmac cm1, cm1, x0, x5, r0;  vldb wh2, [p2], #224;  vlda wh8, [p4], #32
-    vmac cm2, cm2, x1, x4, r0;  vldb wl3, [p3], #32;   vlda wl9, [p4], #32
-    vmac cm3, cm3, x1, x5, r0;  vldb wh3, [p3], #224;  vlda wh9, [p4], #32
-    vmac cm4, cm4, x2, x10, r0; vldb wl0, [p0], #32;                                                    \at36
-    vmac cm5, cm5, x2, x11, r0; vldb wh0, [p0], #224
-    vmac cm6, cm6, x3, x8, r0;  vldb wl1, [p1], #32
-    vmac cm7, cm7, x3, x9, r0;  vldb wh1, [p1], #224
-    vmac cm0, cm0, x0, x6, r0;  vldb wl2, [p2], #32;   vlda wl10, [p4], #32;                            \at40
-    vmac cm1, cm1, x0, x7, r0;  vldb wh2, [p2], #224;  vlda wh10, [p4], #32
-    vmac cm2, cm2, x1, x6, r0;  vldb wl3, [p3], #32;   vlda wl11, [p4], #32;                            \at42
-    vmac cm3, cm3, x1, x7, r0;  vldb wh3, [p3], #224;  vlda.2d wh11, [p4], d4
-    vmac cm4, cm4, x2, x4, r0;  vldb wl0, [p0], #32
-    vmac cm5, cm5, x2, x5, r0;  vldb.2d wh0, [p0], d0
-    vmac cm6, cm6, x3, x10, r0; vldb wl1, [p1], #32;                                                    \at46
-    vmac cm7, cm7, x3, x11, r0; vldb.2d wh1, [p1], d1
+.macro middle at25, at26, at28, at29, at30, at31, at36, at42, at46
+    vmac cm7, cm7, x3, x5, r1;  vldb wh3, [p3], #224;  vlda wl6, [p4], #32
+    vmac cm4, cm4, x2, x10, r0; vldb wl0, [p0], #32;   vlda wh6, [p4], #32;                             \at25
+    vmac cm5, cm5, x2, x11, r0; vldb wh0, [p0], #224;  vlda wl7, [p4], #32;                             \at26
+    vmac cm6, cm6, x3, x6, r0;  vldb wl3, [p3], #32;   vlda wh7, [p4], #32
+    vmac cm7, cm7, x3, x7, r0;  vldb wh3, [p3], #224;  vlda wl8, [p4], #32;                             \at28
+    vmac cm0, cm0, x0, x4, r0;  vldb wl0, [p0], #32;   vlda wh8, [p4], #32;                             \at29
+    vmac cm1, cm1, x0, x5, r0;  vldb wh0, [p0], #224;  vlda wl9, [p4], #32;                             \at30
+    vmac cm6, cm6, x3, x8, r0;  vldb wh1, [p1], #224;  vlda wh9, [p4], #32;                             \at31
+    vmac cm7, cm7, x3, x9, r0;  vldb wl3, [p3], #32;   vlda wl10, [p4], #32
+    vmac cm0, cm0, x0, x6, r0;  vldb wl0, [p0], #32;   vlda wh10, [p4], #32
+    vmac cm1, cm1, x0, x7, r0;  vldb.2d wh0, [p0], d0; vlda wl11, [p4], #32
+    vmac cm6, cm6, x3, x10, r0; vldb wl1, [p1], #32;   vlda.2d wh11, [p4], d4
+    vmac cm7, cm7, x3, x11, r0; vldb wh1, [p1], #224;                                                   \at36
+    vmac cm0, cm0, x0, x8, r0;  vldb wl2, [p2], #32;   vlda amll0, [p5], #32
+    vmac cm1, cm1, x0, x9, r0;  vldb wh3, [p3], #224;  vlda amlh0, [p5], #32
+    vmac cm2, cm2, x1, x4, r0;  vldb wh2, [p2], #224;  vlda amhl0, [p5], #32
+    vmac cm3, cm3, x1, x5, r0;  vldb wl1, [p1], #32;   vlda amhh0, [p5], #416
+    vmac cm8, cm0, x0, x10, r0; vldb wh1, [p1], #224
+    vmac cm1, cm1, x0, x11, r0; vldb wl3, [p3], #32;   vlda wl4, [p4], #32;                             \at42
+    vmac cm2, cm2, x1, x6, r0;  vldb wl2, [p2], #32;   vlda wh4, [p4], #32
+    vmac cm3, cm3, x1, x7, r0;  vldb wh2, [p2], #224;  vlda wl5, [p4], #32
+    vmac cm6, cm6, x3, x4, r0;  vldb wh3, [p3], #224;  vlda wh5, [p4], #32
+    vmac cm7, cm7, x3, x5, r0;  vldb wl2, [p2], #32;   vlda amll1, [p5], #32;                           \at46
+    vmac cm4, cm4, x2, x4, r0;  vldb wl1, [p1], #32;   vlda wl6, [p4], #32
 .endm
 
-.macro tail at48, at54, at58, at60, at66, at71, end
-    vmac cm0, cm0, x0, x8, r0;  vldb wl2, [p2], #32;   vlda wl4, [p4], #32;                             \at48
-    vmac cm1, cm1, x0, x9, r0;  vldb wh2, [p2], #224;  vlda wh4, [p4], #32
-    vmac cm2, cm2, x1, x8, r0;  vldb wl3, [p3], #32;   vlda wl5, [p4], #32
-    vmac cm3, cm3, x1, x9, r0;  vldb wh3, [p3], #224;  vlda wh5, [p4], #32
-    vmac cm4, cm4, x2, x6, r0;                         vlda amll0, [p5], #32
-    vmac cm5, cm5, x2, x7, r0;                         vlda amlh0, [p5], #32
-    vmac cm6, cm6, x3, x4, r0;                         vlda amhl0, [p5], #32;                           \at54
-    vmac cm7, cm7, x3, x5, r0;  vldb wl2, [p2], #32;   vlda amhh0, [p5], #416
-    vmac cm8, cm0, x0, x10, r0; vldb.2d wh2, [p2], d2; vlda wl6, [p4], #32
-    vmac cm1, cm1, x0, x11, r0; vldb wl3, [p3], #32;   vlda wh6, [p4], #32
-    vmac cm2, cm2, x1, x10, r0; vldb wh3, [p3], #224;  vlda wl7, [p4], #32;                             \at58
-    vmac cm3, cm3, x1, x11, r0; vldb wh7, [p4], #32;   vlda amll1, [p5], #32
-    vmac cm4, cm4, x2, x8, r0;  vldb wl0, [p0], #32;   vlda amlh1, [p5], #32;                           \at60
-    vmac cm5, cm5, x2, x9, r0;  vldb wh0, [p0], #224;  vlda amhl1, [p5], #32;   vst amll8, [p6], #32
-    vmac cm6, cm6, x3, x6, r0;  vldb wl1, [p1], #32;   vlda amhh1, [p5], #-480; vst amlh8, [p6], #32
-    vmac cm7, cm7, x3, x7, r0;  vldb wh1, [p1], #224;  vlda amll2, [p5], #32;   vst amhl8, [p6], #32
-                                vldb wl2, [p2], #32;   vlda amlh2, [p5], #32;   vst amhh8, [p6], #416
-                                vldb wl3, [p3], #32;   vlda amhl2, [p5], #32;   vst amll1, [p6], #32
-                                vldb.2d wh3, [p3], d3; vlda amhh2, [p5], #416;  vst amlh1, [p6], #32;   \at66
-                                vldb wl8, [p4], #32;   vlda amll3, [p5], #32;   vst amhl1, [p6], #32
-    vmac cm4, cm4, x2, x10, r0; vldb wh8, [p4], #32;   vlda amlh3, [p5], #32;   vst amhh1, [p6], #-480
-    vmac cm5, cm5, x2, x11, r0; vldb wl1, [p1], #32;   vlda amhl3, [p5], #32;   vst amll2, [p6], #32
-    vmac cm6, cm6, x3, x8, r0;  vldb wh1, [p1], #224;  vlda amhh3, [p5], #-480; vst amlh2, [p6], #32
+.macro tail at48, at51, at58, at59, at64, end
+    vmac cm5, cm5, x2, x5, r0;  vldb wh2, [p2], #224;  vlda amlh1, [p5], #32;   vst amll8, [p6], #32;   \at48
+    vmac cm2, cm2, x1, x8, r0;  vldb.2d wh1, [p1], d1; vlda amhl1, [p5], #32;   vst amlh8, [p6], #32
+    vmac cm3, cm3, x1, x9, r0;  vldb wl3, [p3], #32;   vlda wh6, [p4], #32;     vst amhl8, [p6], #32
+    vmac cm4, cm4, x2, x6, r0;  vldb wl2, [p2], #32;   vlda wl7, [p4], #32;     vst amhh8, [p6], #416;  \at51
+    vmac cm5, cm5, x2, x7, r0;  vldb wh3, [p3], #224;  vlda wh7, [p4], #32;     vst amll1, [p6], #32
+    vmac cm6, cm6, x3, x6, r0;  vldb.2d wh2, [p2], d2; vlda wl8, [p4], #32;     vst amlh1, [p6], #32
+    vmac cm7, cm7, x3, x7, r0;  vldb wh8, [p4], #32;   vlda amhh1, [p5], #-480; vst amhl1, [p6], #32
+    vmac cm4, cm4, x2, x8, r0;  vldb wl3, [p3], #32;   vlda wl9, [p4], #32;     vst amhh1, [p6], #-480
+    vmac cm5, cm5, x2, x9, r0;  vldb.2d wh3, [p3], d3; vlda amll2, [p5], #32
+    vmac cm2, cm2, x1, x10, r0; vldb wl0, [p0], #32;   vlda amlh2, [p5], #32
+    vmac cm3, cm3, x1, x11, r0; vldb wh0, [p0], #224;  vlda amhl2, [p5], #32;                           \at58
+    vmac cm6, cm6, x3, x8, r0;  vldb wl1, [p1], #32;   vlda amhh2, [p5], #416;                          \at59
+    vmac cm7, cm7, x3, x9, r0;  vldb wl0, [p0], #32;   vlda amll3, [p5], #32
+    vmac cm4, cm4, x2, x10, r0; vldb wh0, [p0], #224;  vlda amlh3, [p5], #32
+    vmac cm5, cm5, x2, x11, r0; vldb wh1, [p1], #224;  vlda amhl3, [p5], #32;   vst amll2, [p6], #32
+    vmac cm6, cm6, x3, x10, r0; vldb wl0, [p0], #32;   vlda amhh3, [p5], #-480; vst amlh2, [p6], #32
 \end
-    vmac cm7, cm7, x3, x9, r0;  vldb wl9, [p4], #32;   vlda amll4, [p5], #32;   vst amhl2, [p6], #32;   \at71
+    vmac cm7, cm7, x3, x11, r0; vldb wh0, [p0], #224;  vlda amll4, [p5], #32;   vst amhl2, [p6], #32;   \at64
 .endm
 
 .macro frame end
@@ -203,11 +195,11 @@
 .macro tile_product sent, room, given_back
 tile:
     acq #kOwn + kLockAFull, r3
-    movxm p0, #kA + 5 * 256         // as far as A and B of a block have got by cycle 24
-    movxm p1, #kA + 5 * 256 + 64
-    movxm p2, #kA + 3 * 256 + 128
+    movxm p0, #kA + 1280         // as far as A and B of a block have got by cycle 24
+    movxm p1, #kA + 1120
+    movxm p2, #kA + 1152
     acq #kOwn + kLockBFull, r3
-    movxm p3, #kA + 2 * 256 + 192
+    movxm p3, #kA + 736
     mov p4, r7
     padda [p4], #640
     lda r2, [p7, #0]
@@ -245,7 +237,7 @@ blocks:
     frame "blocks_end:"
     head at2="mov m0, r22", at3="mov m1, r22", at4="mov m2, r22", at5="mov m3, r22", at6="xor r22, r22, r23", at8="mov m4, r24"
     middle
-    tail at48="mov m4, r25", at54="acq #kOwn + kLockAFull, r3", at60="add r26, r26, #-1", at66="jnz r26, #quarter", at71="rel #kOwn + kLockAFree, r4"
+    tail at48="mov m4, r25", at51="acq #kOwn + kLockAFull, r3", at58="add r26, r26, #-1", at59="jnz r26, #quarter", at64="rel #kOwn + kLockAFree, r4"
 
     // In a tile's last object this quarter's sums go to kOut.
     head at2="mov lc, #5", at4="movxm ls, #last_blocks", at6="movxm le, #last_blocks_end", at7="mul r15, r21, r5", at8="mul r10, r21, r6", at9="add r15, r15, r28", at10="mov m6, r15; mul r15, r21, r8", at11="add r10, r10, r9", at12="mov dj6, r10; add r15, r15, r28", at20="sub r10, r16, r18", at22="mov m6, r15; sub r15, r12, r18"
@@ -255,17 +247,17 @@ last_blocks:
     frame "last_blocks_end:"
     head
     middle
-    tail at66="jnz r21, #last"
+    tail at59="jnz r21, #last"
 
     // The next object's pointers and numbers.
     head at2="mov m0, r22", at3="mov m1, r22", at4="mov m2, r22", at5="mov m3, r22", at6="xor r22, r22, r23", at7="mov m5, r27", at8="mov m4, r29", at9="xor r29, r29, r30", at10="xor r7, r7, r11", at20="mov m5, r28", at22="mov m6, r27"
-    middle at25="mov r1, r0", at26="mov r14, r16", at28="add r2, r2, #-1", at29="eq r21, r2, r4", at30="mul r18, r21, r19", at31="mov r17, r12", at40="acq #kOwn + kLockBFull, r3", at46="rel #kOwn + kLockBFree, r4"
-    tail at48="mov m4, r25", at54="acq #kOwn + kLockAFull, r3", at58="mov r26, #3", at66="j #quarter", at71="rel #kOwn + kLockAFree, r4"
+    middle at25="mov r1, r0", at26="mov r14, r16", at28="add r2, r2, #-1", at29="eq r21, r2, r4", at30="mul r18, r21, r19", at31="mov r17, r12", at36="acq #kOwn + kLockBFull, r3", at46="rel #kOwn + kLockBFree, r4"
+    tail at48="mov m4, r25", at51="acq #kOwn + kLockAFull, r3", at58="mov r26, #3", at59="j #quarter", at64="rel #kOwn + kLockAFree, r4"
 
     // What it loads for a next block is not used.
 last:
     head at9="xor r29, r29, r30", at10="xor r7, r7, r11"
     middle at46="rel #kOwn + kLockBFree, r4"
-    tail at71="rel #kOwn + kLockAFree, r4"
+    tail at64="rel #kOwn + kLockAFree, r4"
     head
 .endm

@@ -261,7 +261,7 @@ TEST(Matmul, InnerLoopInt8) {
 }
 
 TEST(Matmul, InnerLoopInt4) {
-    EXPECT_EQ(cycles_of_object(matmul_on_one_core("matmul_int8_int4"), 128), 2325U);
+    EXPECT_EQ(cycles_of_object(matmul_on_one_core("matmul_int8_int4"), 128), 2115U);
 }
 
 TEST(Matmul, InnerLoopBf16) {
