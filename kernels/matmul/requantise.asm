@@ -29,8 +29,8 @@
     vbcst.16 x1, r17
 .endm
 
-// `times` 32 sums.
-.macro requantise times
+// `times` 32 sums; `store` puts 32 results where they go.
+.macro requantise times, store="vst.srs.s8.s32 cm1, s1, [p1], #32"
     movxm r19, #\times
 .pipeline sums, r19, 4
     vlda amll0, [p0], #32
@@ -39,6 +39,6 @@
     vlda amhh0, [p0], #32
     vsrs.s16.s32 x0, cm0, s0
     vmul cm1, x0, x1, r20
-    vst.srs.s8.s32 cm1, s1, [p1], #32
+    \store
 .endpipeline
 .endm
