@@ -1,57 +1,39 @@
-// Attention with int4 keys, of 64 queries over any number of key blocks, one core. Written for one
-// head size D and one key block BK (docs/kernels/attention.md has the arithmetic).
+// Attention with int4 keys (core.asm has what is around it). The multiplier takes int4 as its second
+// operand only, 4x16x8, so scores are computed as Q K^T, 4 queries x 8 keys a tile, and a query is a
+// row of 8 lanes. Then probabilities need no turning; patterns of what belongs to queries do.
 //
-//   .equ kHeadSize, 32 | 64 | 128      D
-//   .equ kBlock                        BK
-//   .equ kValueBits, 4 | 8
-//
-// query_rows.asm has the parts in which a query is a row of 8 lanes, and the layouts of what they
-// read and write; here is what goes around them. What arrives and leaves, each behind two locks:
-//   Q  64 queries in 8 groups of 8;  K, V;  O  bf16 [D/8][64 queries][8]
+//   kBlock, BK: 128 for D = 32 and 64; for D = 128 it is 32, and 64 with int4 values
+//   Q  [8 groups][64 bytes of headers, [D/16][2 tiles of 4 queries][4][16 bytes]], in place
+//   K  [BK/16][D/16][2 tiles of 8 keys][16 columns][8 keys], int4
+//   V  int4: [BK/16][D/8][16 keys][8 columns]
+//   Y  exponents, 16 bits, [8 groups][BK/8][2 tiles][4 queries][8 keys]
+//   P  replaces them, [8 groups][BK/8][2 tiles][4 queries][8 keys], 128 bytes apart; in the program
+//      of D = 128 and int4 values [8 groups][BK/16][2 tiles][4 queries][16 keys], 256 bytes apart
+//   BIAS, ROW_MULTIPLIERS  [8 groups][2 tiles][4 queries][8 times]; MULTIPLIERS [8 groups][4][8 queries]
+//   PARTIAL  maxima of scores, [8 groups][UNITS][8 queries][4]; of exponents in a masked block
 //
 // Regions of data memory, by 16 KiB quarter (two accesses of a cycle to one quarter cost a stall):
 //   quarter 0  K, V
-//   quarter 1  Q (transposed in place), what belongs to queries: multipliers, maxima, limits, sums
+//   quarter 1  Q, what belongs to queries
 //   quarter 2  O, int32 [D/8][64 queries][8]  (D = 128: quarters 2 and 3)
-//   quarter 3  Y: exponents, 16 bits; probabilities replace them  (D = 128: quarter 0)
+//   quarter 3  Y and P  (D = 128: quarter 0)
 //
-// Registers that stay: r8 -1, r9 1, r10..r15 multiplier words and shuffle modes, s2 16; r2 key block,
-// r3 key blocks, r4 first group that sees the block. Loops name the rest.
-
-.equ GROUPS, 8
 .equ K_BYTES, kBlock * kHeadSize / 2
 .equ V_BYTES, kBlock * kHeadSize * kValueBits / 8
-.equ Q_GROUP, (1 + kHeadSize / 8) * 64
-.equ Y_GROUP, kBlock * 16
-.equ TILE_COLUMN, 64 * 8 * 4        // bytes of 8 columns of O
-.equ UNITS, kBlock / 32                 // of 32 keys
 .if kHeadSize == 128
 .equ SCORE_SHIFT, 2
 .else
 .equ SCORE_SHIFT, kHeadSize / 32 - 1
 .endif
-.if kValueBits == 4
-.equ P_STEP, 160                    // from the last of some probabilities to the next
+.equ TILE_KEYS, 8
+.if kBlock == 64
+.equ P_PAIRS, 1                     // P is for int4 values that stay in registers
+.equ SUM_SHIFT, 4
 .else
-.equ P_STEP, 96
+.equ P_PAIRS, 0
+.equ SUM_SHIFT, 5
 .endif
-.if kBlock == 32
-.equ PASSES, kHeadSize / 16             // of two columns of O
-.equ FAR_COLUMN, 8 * TILE_COLUMN
-.equ VALUE_CHUNKS, 4
-.equ V_STEP, kHeadSize * 8 - 96
-.equ P_BACK, -3 * Y_GROUP - 3 * 128 - 32
-.else
-.equ PASSES, kHeadSize / 8              // of a column of O
-.equ FAR_COLUMN, 0
-.equ VALUE_CHUNKS, kBlock / 16
-.equ V_STEP, kHeadSize * 16 - 96
-.equ P_BACK, -3 * Y_GROUP - (kBlock / 8 - 1) * 128
-.endif
-
-.insert_nops
-.include "core.asm"
-.include "query_rows.asm"
+.equ SUM_STEP, 1 << SUM_SHIFT
 
 .equ kK, 0x70000
 .equ kV, kK + K_BYTES
@@ -59,504 +41,579 @@
 .equ MAXIMUM, 0x76200
 .equ VISIBLE, 0x76400
 .equ BIAS, 0x76600
-.equ MULTIPLIER, 0x76A00
+.equ BIAS_GROUP, 128
+.equ ROW_MULTIPLIERS, 0x76A00
 .equ SUM, 0x76E00
-.equ SUM_STEP, 16
-.equ MOVED, 0x77200
-.equ MOVERS, 0x77300
-.equ KEYS, 0x77340
-.equ PARTIAL, 0x77380
-.equ BLOCK_SUM, 0x77B80              // as SUM
+.equ MOVED, 0x77600
+.equ ONES, 0x77700                  // multipliers of a masked block's maxima
+.equ KEYS, 0x77740
+.equ MULTIPLIERS, 0x77780
+.equ MULTIPLIERS_GROUP, 64
 .equ kO, 0x78000
 .if kHeadSize == 128
-.equ Y, kQ - GROUPS * Y_GROUP
+.equ PARTIAL, 0x77980
+.equ Y, kQ - 8 * 16 * kBlock
 .equ Y_BANK, 0
 .else
+.equ PARTIAL, 0x75800
 .equ Y, 0x7C000
 .equ Y_BANK, 3
 .endif
 .equ INVERSE, Y                     // [64][8] int16: reciprocals, when Y is done with
 
-.globl _start
-_start:
-    mova r8, #-1
-    mova r9, #1
-    movxm r10, #0x308               // int8 x int8, 4x8x8; with int4 keys see query_rows.asm
-    movxm r11, #0x338               // int16, lane by lane
-    movxm r12, #0x208               // 4x8x8, Y unsigned: ones by probabilities
-    movxm r13, #0x108               // 4x8x8, X unsigned: probabilities by V
-    mova r14, #2                    // T16_32x2_lo: low halves of 32-bit lanes
-    mova r15, #35                   // T8_8x8
-    row_modes
-    mova r0, #9
-    mov crRnd, r0                   // halves up
-    mov crSat, r9
-    mova r0, #0
-    mov crVaddSign, r0              // .d16 is unsigned
-    mova r0, #16
-    mov s2, r0
-    row_keys
+.macro key_modes
+    movxm r10, #0x300               // int8 x int4, 4x16x8
+    movxm r12, #0x100               // the same, X unsigned
+    mova r15, #3                    // T16_32x2_hi: every other lane; lo is r14
+.endm
 
-query_block:
-    acquire kLockQFull
+// 8 lanes of \x, 4 times, to 4 lanes, 8 times each, in \low, and the others in \high; by T16_2x32_lo,
+// T32_2x16_lo, T64_2x8_lo and T64_2x8_hi.
+.macro row_pattern x, low, high, twice, four_times, low_half, high_half
+    vshuffle \high, \x, \x, \twice
+    vshuffle \high, \high, \high, \four_times
+    vshuffle \low, \high, \high, \low_half
+    vshuffle \high, \high, \high, \high_half
+.endm
 
-// Shift and number of key blocks are in every header. 16 bits each.
-    pointer p0, kQ
-    lda r3, [p0, #4]
-    mova r1, #-16
-    movxm r0, #0xFFFF
-    and r0, r0, r3
-    mov s1, r0
-    lshl r3, r3, r1
-    mova r0, #SCORE_SHIFT
-    mov s0, r0
-
-// Headers: 8 x {multiplier, visible, shift, blocks} to a pattern of multipliers, in place, and one
-// of visible.
-    row_headers
-    row_queries
-
-    movxm r0, #LOWEST
-    vbcst.16 x0, r0
-    pointer p0, MAXIMUM
-    pointer p1, SUM
-    mova r0, #0
-    vbcst.32 x1, r0
-    .rept 16
-    vst wl0, [p0], #32
+// KEYS: 0 to 7, 4 times.
+.macro key_lanes
+    pointer p0, KEYS
+    movxm r0, #0x10000
+    movxm r1, #0x30002
+    movxm r2, #0x50004
+    movxm r3, #0x70006
+    .rept 4
+    st r0, [p0], #4
+    st r1, [p0], #4
+    st r2, [p0], #4
+    st r3, [p0], #4
     .endr
-    .rept 2 * SUM_STEP
-    vst wl1, [p1], #32
-    .endr
+    pointer p0, ONES
+    vbcst.16 x0, r9
+    vst wl0, [p0, #0]
+    vst wh0, [p0, #32]
+.endm
 
-    mova r2, #0                     // key block
-    mova r4, #0                     // first group
-    movxm r7, #VISIBLE + 3 * 64 + 14    // the last query of the first four groups
-
-key_block:
-// Groups go by four. Those that see nothing of the block any more are left out.
-    movxm r6, #kBlock
-    mul r6, r6, r2
-    movxm r1, #7
-skip_group:
-    mov p0, r7
-    lda.u16 r0, [p0, #0]
-    mova r5, #4
-    ltu r5, r4, r5
-    geu r0, r6, r0
-    and r0, r0, r5
-    jz r0, #scores
-    delay_slots
-    add r4, r4, #4
-    movxm r0, #256
-    add r7, r7, r0
-    j #skip_group
-    delay_slots
-
-// --- scores: Y = M (K Q^T), and the largest of each 32 keys ---
-scores:
-    acquire kLockKFull
-    pointer p0, kK
-    movxm r0, #Q_GROUP
-    mul r0, r0, r4
-    movxm r1, #kQ + 512 + 64
-    add r0, r0, r1
-    mov p1, r0
-    movxm r0, #Y_GROUP
-    mul r0, r0, r4
-    movxm r1, #Y
-    add r0, r0, r1
-    mov p2, r0
-    movxm r0, #UNITS * 64
-    mul r0, r0, r4
-    movxm r1, #PARTIAL
-    add r0, r0, r1
-    mov p3, r0
-    mova r5, #GROUPS
-    sub r5, r5, r4                  // groups that see the block
-    row_scores
-    release kLockKFree
-
-// The last key block does not need Q any more.
-    add r0, r2, #1
-    sub r0, r3, r0
-    jnz r0, #queries_stay
-    delay_slots
-    rel #kLockQFree, r9
-queries_stay:
-
-// --- what a query may not see: exponents of -32768 ---
-// Only if the first query of the first group does not see the whole block.
-    movxm r0, #64
-    mul r0, r0, r4
-    movxm r1, #VISIBLE
-    add r0, r0, r1
-    mov p0, r0
-    lda.u16 r0, [p0, #0]
-    movxm r6, #kBlock
-    mul r6, r6, r2                  // first key of the unit
-    movxm r1, #kBlock
-    add r1, r6, r1
-    geu r0, r0, r1
-    jnz r0, #maxima
-    delay_slots
-    pointer p5, KEYS
-    vlda wl9, [p5, #0]
-    vlda wh9, [p5, #32]
-    movxm r0, #-32768
-    vbcst.16 x11, r0
-    mova r0, #8
-    vbcst.16 x10, r0
-    mova r1, #0                     // unit
-mask_unit:
-    vbcst.16 x0, r6
-    vadd.16 x8, x9, x0              // the unit's first four keys
-    movxm r0, #Y_GROUP
-    mul r0, r0, r4
-    movxm r20, #Y
-    add r0, r0, r20
-    movxm r20, #512
-    mul r20, r20, r1
-    add r0, r0, r20
-    mov p0, r0
-    mov p1, r0
-    movxm r0, #64
-    mul r0, r0, r4
-    movxm r20, #VISIBLE
-    add r0, r0, r20
-    mov p2, r0
-    movxm r0, #UNITS * 64
-    mul r0, r0, r4
-    movxm r20, #PARTIAL
-    add r0, r0, r20
-    movxm r20, #64
-    mul r20, r20, r1
-    add r0, r0, r20
-    mov p3, r0
-    movxm m0, #Y_GROUP - 512 + 32
-    movxm m1, #UNITS * 64 - 32
-    mov r0, r5
-    row_mask_loop
-    movxm r0, #32
-    add r6, r6, r0
-    add r1, r1, #1
-    mova r0, #UNITS
-    sub r0, r0, r1
-    jnz r0, #mask_unit
-    delay_slots
-
-// --- maxima of the block: whole octaves; how far they moved ---
-maxima:
-    movxm r0, #UNITS * 64
-    mul r0, r0, r4
-    movxm r1, #PARTIAL
-    add r0, r0, r1
-    mov p0, r0
-    movxm r0, #64
-    mul r0, r0, r4
-    movxm r1, #MAXIMUM
-    add r1, r0, r1
-    mov p1, r1
-    mov p2, r1
-    add r0, r0, r0
-    movxm r1, #BIAS
-    add r1, r0, r1
-    mov p3, r1
-    movxm r0, #32
-    mul r0, r0, r4
-    movxm r1, #MOVED
-    add r1, r0, r1
-    mov p4, r1
-    mova r0, #4
-    mul r0, r0, r4
-    movxm r1, #MOVERS
-    add r1, r0, r1
-    mov p5, r1
-    movxm r0, #-128
-    vbcst.16 x10, r0
-    movxm r0, #TOP
-    vbcst.16 x9, r0
-    movxm r0, #31 * 128
-    vbcst.16 x11, r0
-    mova r20, #32
+.macro key_headers
+    pointer p3, ROW_MULTIPLIERS
+    mova r20, #18
     mova r21, #16
-    mova r19, #0                    // lanes whose maximum moved, of all groups
-    mov r0, r5
-    .pipeline maxima_loop, r0, 2
-    .bank p0, 1
-    .bank p1, 1
-    .bank p2, 1
-    .bank p3, 1
-    .bank p4, 1
-    .bank p5, 1
+    mova r22, #14
+    mova r23, #15
+.endm
+.macro key_header
+    row_pattern x1, x3, x4, r20, r21, r22, r23
+    vst wl3, [p3], #32
+    vst wh3, [p3], #32
+    vst wl4, [p3], #32
+    vst wh4, [p3], #32
+.endm
+
+// From 8 bytes of 8 queries to 16 bytes of 4, in place.
+.macro key_queries
+    pointer p0, kQ + 64
+    pointer p1, kQ + 64
+    dimension 0, 32, kHeadSize / 16, 96
+    dimension 1, 32, kHeadSize / 16, 96
+    mova r0, #kHeadSize / 2
+    .pipeline transpose, r0
     vlda wl0, [p0], #32
     vlda wh0, [p0], #32
-    .rept UNITS - 1
     vlda wl1, [p0], #32
-    vlda wh1, [p0], #32
-    vmax_lt.s16 x0, r16, x0, x1
+    vlda.2d wh1, [p0], d0
+    vshuffle x2, x0, x1, r22
+    vshuffle x3, x0, x1, r23
+    vst wl2, [p1], #32
+    vst wh2, [p1], #32
+    vst wl3, [p1], #32
+    vst.2d wh3, [p1], d1
+    .endpipeline
+.endm
+
+// K and Q.
+.macro key_addresses
+    .if kBlock != 32
+    dimension 5, 32, UNITS, 32 - K_BYTES
+    dimension 6, 0, UNITS, Q_GROUP
+    .endif
+.endm
+
+// Sixteen columns of 8 queries, x\q and x\r, by 16 keys, x2 and x3.
+.macro row_product q, r, a0, a1, a2, a3, load, step
+    vlda wl\q, [p1, #128 * column - 512]
+    vlda wh\q, [p1, #128 * column - 480]
+    vlda wl\r, [p1, #128 * column - 448]
+    vlda wh\r, [p1, #128 * column - 416]
+    vldb wl2, [p0], #32
+    vldb wh2, [p0], #32
+    vldb wl3, [p0], #32
+    \load wh3, [p0], \step
+    .if column == 0
+    vmul \a0, x\q, x2, r10
+    vmul \a1, x\r, x2, r10
+    vmul \a3, x\r, x3, r10
+    vmul \a2, x\q, x3, r10
+    .else
+    vmac \a0, \a0, x\q, x2, r10
+    vmac \a1, \a1, x\r, x2, r10
+    vmac \a3, \a3, x\r, x3, r10
+    vmac \a2, \a2, x\q, x3, r10
+    .endif
+    .set column, column + 1
+.endm
+.macro row_products a0, a1, a2, a3, load, step
+    .set column, 0
+    .rept kHeadSize / 32 - 1
+    row_product 0, 1, \a0, \a1, \a2, \a3, vldb, #32
+    row_product 4, 5, \a0, \a1, \a2, \a3, vldb, #32
     .endr
-    row_maximum
-    vband x0, x0, x10
-    vlda wl3, [p1], #32
-    vlda wh3, [p1], #32
-    vmax_lt.s16 x4, r18, x3, x0
-    vst wl4, [p2], #32
-    vst wh4, [p2], #32
-    vsub.16 x5, x4, x9
-    row_pattern x5, x8, x7
+    row_product 0, 1, \a0, \a1, \a2, \a3, vldb, #32
+    row_product 4, 5, \a0, \a1, \a2, \a3, \load, \step
+.endm
+// Exponents are shifted on their way to memory.
+.macro row_exponent i, multiplier, s
+    vsrs.s16.s32 x\s, cm\i, s0
+    vmul cm\i, x\s, \multiplier, r11
+    vst.srs.s16.s32 bml\i, s1, [p2], #32
+    vst.srs.s16.s32 bmh\i, s1, [p2], #32
+.endm
+// Maxima of 4 queries in each of \a and \b to [8 queries][4] in \a.
+.macro row_partial a, b, t, lo, hi
+    vshuffle \t, \a, \b, \lo
+    vshuffle \a, \a, \b, \hi
+    vmax_lt.s16 \a, r16, \a, \t
+.endm
+// The largest of a query's scores has the largest exponent, so that maxima are those of scores. K and
+// multipliers come by ldb: lda shares a register port with vsrs.
+.macro key_scores
+    pointer p0, kK
+    pointers groups_of_scores, UNITS, p1, kQ + 64 + 512, Q_GROUP, p2, Y, Y_GROUP, p3, PARTIAL, UNITS * 64, p4, 0, 0
+    movxm r17, #ROW_MULTIPLIERS
+    mova r18, #7
+    lshl r19, r4, r18
+    add r19, r19, r17               // of the first group
+    mova r18, #0
+    movxm r20, #-128
+    movxm r21, #128 / UNITS
+    mova r22, #6                    // T64_8x2_lo
+    mova r23, #7                    // T64_8x2_hi
+    mova r31, #0                    // the block is not masked
+    .pipeline scores_loop, r0, 3
+    .bank p0, 0
+    .bank p1, 1
+    .bank p2, Y_BANK
+    .bank p3, 1
+    .bank p4, 1
+    and r17, r18, r20
+    add r17, r17, r19
+    add r18, r18, r21
+    mov p4, r17
+    vldb wl6, [p4, #0]
+    vldb wh6, [p4, #32]
+    vldb wl7, [p4, #64]
+    vldb wh7, [p4, #96]
+    row_products cm0, cm1, cm2, cm3, vldb, #32
+    row_exponent 0, x6, 10
+    row_exponent 1, x7, 11
+    row_exponent 2, x6, 8
+    vmax_lt.s16 x10, r16, x10, x8
+    row_exponent 3, x7, 9
+    vmax_lt.s16 x11, r16, x11, x9
+    row_partial x10, x11, x8, r22, r23
+    .if kBlock == 32
+    row_products cm4, cm5, cm6, cm7, vldb, #32
+    movxm p0, #kK
+    padda [p1], #Q_GROUP
+    .else
+    row_products cm4, cm5, cm6, cm7, vldb.2d, d5
+    padda.2d [p1], d6
+    .endif
+    row_exponent 4, x6, 11
+    row_exponent 5, x7, 9
+    row_exponent 6, x6, 8
+    vmax_lt.s16 x11, r16, x11, x8
+    row_exponent 7, x7, 8
+    vmax_lt.s16 x9, r16, x9, x8
+    row_partial x11, x9, x8, r22, r23
+    vmax_lt.s16 x11, r16, x11, x10
+    vst wl11, [p3], #32
+    vst wh11, [p3], #32
+    .endpipeline
+.endm
+
+.macro key_mask
+    mova r31, #1                    // PARTIAL will have exponents
+    mova r19, #18
+    mova r21, #16
+    mova r22, #14
+    mova r23, #15
+    mova r24, #6
+    mova r25, #7
+.endm
+.macro mask y, yl, yh, visible, mod
+    vlda \yl, [p0], #32
+    vlda \yh, [p0], \mod
+    vge.s16 r16, x2, \visible
+    vsel.16 \y, \y, x11, r16
+    vst \yl, [p1], #32
+    vst \yh, [p1], \mod
+.endm
+.macro key_mask_loop
+    .pipeline mask_loop, r0, 2
+    vlda wl0, [p2], #32
+    vlda wh0, [p2], #32
+    row_pattern x0, x0, x1, r19, r21, r22, r23
+    vmov x2, x8
+    mask x6, wl6, wh6, x0, #32
+    mask x7, wl7, wh7, x1, #32
+    .rept 2
+    vadd.16 x2, x2, x10
+    mask x3, wl3, wh3, x0, #32
+    vmax_lt.s16 x6, r17, x6, x3
+    mask x4, wl4, wh4, x1, #32
+    vmax_lt.s16 x7, r17, x7, x4
+    .endr
+    vadd.16 x2, x2, x10
+    mask x3, wl3, wh3, x0, #32
+    vmax_lt.s16 x6, r17, x6, x3
+    mask x4, wl4, wh4, x1, #Y_GROUP - 512 + 32
+    vmax_lt.s16 x7, r17, x7, x4
+    row_partial x6, x7, x3, r24, r25
+    vst wl6, [p3], #32
+    vst wh6, [p3], #UNITS * 64 - 32
+    .endpipeline
+.endm
+
+// p5, s3: what makes exponents of a group's PARTIAL.
+.macro key_maxima
+    mova r20, #16
+    mova r7, #15
+    mov r27, r31
+    movxm r19, #MULTIPLIERS
+    mova r21, #6
+    lshl r21, r4, r21
+    add r19, r19, r21
+    movxm r21, #ONES
+    sel.nez r19, r21, r19, r27
+    movxm r21, #MULTIPLIERS_GROUP
+    mova r31, #0
+    sel.nez r21, r31, r21, r27
+    mov r17, s1
+    sel.nez r17, r31, r17, r27
+    mov s3, r17
+    mova r31, #14
+    mova r27, #4
+    mova r17, #5
+.endm
+.macro key_maximum
+    vshuffle x2, x0, x0, r27        // T32_16x2_lo
+    vshuffle x0, x0, x0, r17        // T32_16x2_hi
+    vmax_lt.s16 x0, r16, x0, x2
+    vshuffle x2, x0, x0, r14
+    vshuffle x0, x0, x0, r15
+    vmax_lt.s16 x0, r16, x0, x2
+    mov p5, r19
+    add r19, r19, r21
+    vlda wl2, [p5, #0]
+    vlda wh2, [p5, #32]
+    vmul cm0, x0, x2, r11
+    vsrs.s16.s32 x0, cm0, s3
+.endm
+.macro key_bias
+    row_pattern x5, x8, x7, r22, r20, r31, r7
     vst wl8, [p3], #32
     vst wh8, [p3], #32
     vst wl7, [p3], #32
     vst wh7, [p3], #32
-    vsub.16 x6, x4, x3
-    vmin_ge.d16 x6, r17, x6, x11
-    vst wl6, [p4], #32
-    st r18, [p5], #4
-    or r19, r19, r18
-    .endpipeline
-
-// --- where a maximum moved by D octaves, that query's sum and row of O lose D bits ---
-    jz r2, #probabilities           // nothing there before the first block
-    delay_slots
-    jz r19, #probabilities
-    delay_slots
-    mova r0, #0
-    mov s0, r0
-    mov r1, r4                      // group
-rescale_group:
-    lshl r0, r1, r9
-    add r0, r0, r0
-    movxm r20, #MOVERS
-    add r0, r0, r20
-    mov p0, r0
-    lda r21, [p0, #0]
-    movxm r20, #0xFF
-    and r21, r21, r20
-rescale_row:
-    jz r21, #rescale_next
-    delay_slots
-    clz r22, r21
-    mova r20, #31
-    sub r22, r20, r22               // the query in the group
-    lshl r20, r9, r22
-    xor r21, r21, r20
-    mova r20, #16
-    mul r20, r20, r1
-    add r20, r20, r22
-    add r20, r20, r20
-    movxm r0, #MOVED
-    add r20, r20, r0
-    mov p0, r20
-    lda.u16 r23, [p0, #0]           // octaves << 7
-    mova r20, #-7
-    lshl r23, r23, r20
-    mov s3, r23
-    mova r20, #8
-    mul r20, r20, r1
-    add r20, r20, r22               // row
-    mova r0, #SUM_STEP
-    mul r0, r0, r20
-    movxm r22, #SUM
-    add r0, r0, r22
-    mov p1, r0
-    lda r0, [p1, #0]
-    add r22, r23, #-1
-    lshl r22, r9, r22
-    add r0, r0, r22
-    mova r22, #0
-    sub r22, r22, r23
-    lshl r0, r0, r22
-    st r0, [p1, #0]
-    mova r0, #32
-    mul r0, r0, r20
-    movxm r22, #kO
-    add r0, r0, r22
-    mov p0, r0
-    mov p1, r0
-    movxm m0, #TILE_COLUMN
-    .irp half, l, h
-    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
-    .ifdef column_\half\i
-    vlda.ups.s64.s32 bm\half\i, s0, [p0], m0
-    .endif
-    .endr
-    .endr
-    .irp half, l, h
-    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
-    .ifdef column_\half\i
-    vst.srs.s32.s64 bm\half\i, s3, [p1], m0
-    .endif
-    .endr
-    .endr
-    j #rescale_row
-    delay_slots
-rescale_next:
-    add r1, r1, #1
-    mova r0, #GROUPS
-    sub r0, r0, r1
-    jnz r0, #rescale_group
-    delay_slots
-    mova r0, #SCORE_SHIFT
-    mov s0, r0
-
-// --- probabilities: Y to bytes, 8 queries x 8 keys, and their sums ---
-probabilities:
-    movxm r0, #Y_GROUP
-    mul r0, r0, r4
-    movxm r1, #Y
-    add r0, r0, r1
-    mov p0, r0
-    mov p1, r0
-    movxm r0, #128
-    mul r0, r0, r4
-    movxm r1, #BIAS
-    add r0, r0, r1
-    mov p2, r0
-    movxm r0, #8 * SUM_STEP
-    mul r0, r0, r4
-    movxm r1, #SUM
-    add r0, r0, r1
-    mov p3, r0
-    mov p4, r0
-    movxm m0, #P_STEP
-    movxm r0, #128
-    vbcst.16 x10, r0
-    mova r0, #1
-    vbcst.8 x9, r0
-    mov r0, r5
-    row_probabilities
-
-// --- values: O += P V ---
-    jnz r2, #values
-    delay_slots
-    acquire kLockOFree
-    mova r0, #0
-    vbcst.32 x0, r0
-    pointer p0, kO
-    movxm r0, #kHeadSize * 64 * 4 / 32 / 8
-    .pipeline clear_loop, r0
-    .rept 8
-    vst wl0, [p0], #32
-    .endr
-    .endpipeline
-values:
-    acquire kLockVFull
-    pointer p0, kV
-    movxm r0, #Y_GROUP
-    mul r0, r0, r4
-    movxm r1, #Y
-    add r0, r0, r1
-    mov p1, r0
-    movxm r1, #32
-    add r0, r0, r1
-    mov p2, r0
-    movxm r0, #8 * 32
-    mul r0, r0, r4
-    movxm r1, #kO
-    add r0, r0, r1
-    mov p3, r0
-    mov p4, r0
-    .if kValueBits == 4
-    row_values
-    .else
-    movxm r1, #FAR_COLUMN
-    add r0, r0, r1
-    mov p5, r0
-    mov p6, r0
-    dimension 0, V_STEP + 128 - VALUE_CHUNKS * (V_STEP + 96), PASSES, V_STEP + 128 - VALUE_CHUNKS * (V_STEP + 96) - PASSES * 128
-    dimension 1, P_BACK, PASSES, P_BACK + 4 * Y_GROUP
-    dimension 2, P_BACK, PASSES, P_BACK + 4 * Y_GROUP
-    dimension 3, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
-    dimension 4, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
-    mova r1, #-2
-    lshl r0, r5, r1
-    mova r1, #PASSES
-    mul r0, r0, r1
-
-// 16 keys of V for two registers.
-.macro rows a, b, lda, step
-    vlda wl\a, [p0], #32
-    vlda wh\a, [p0], #32
-    vlda wl\b, [p0], #32
-    \lda wh\b, [p0], \step
 .endm
-.if kBlock == 32
-    movxm m5, #32 - 3 * 128
-    movxm m6, #Y_GROUP - 32 - 3 * 128
-    dimension 2, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
-    dimension 7, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
-    .pipeline values_loop, r0, 3
-    .bank p0, 0
+
+// Probabilities. Tiles of 4 queries x 8 keys go through six stages, one tile in each, so that a tile
+// takes three cycles: differences, floors, their low halves, bytes by the multiplier's way to memory,
+// and sums. Those are of high bytes: what is added to 128 and has 1 in odd rows only.
+.if P_PAIRS == 0
+.equ TILES, kBlock / 4
+.macro row_load y
+    vldb wl\y, [p0], #32
+    vldb wh\y, [p0], #32
+.endm
+// Of a tile, \y its exponents, \f and \g floors; of the one before, oy, of and og.
+.macro row_step y, f, g, bias, oy, of, og, sum, made, stored, step
+    .if tile == 3
+    vmac cm\sum, cm5, x\og, x8, r12
+    .elseif tile == 4
+    vmac cm\sum, cm6, x\og, x8, r12
+    .elseif tile > 4 && tile < TILES + 3
+    vmac cm\sum, cm\sum, x\og, x8, r12
+    .endif
+    .if tile > 0 && tile < TILES + 1
+    vfloor.s32.bf16 x\og, wh\oy, s2
+    .endif
+    .if tile < TILES
+    vmaxdiff_lt.s16 x\y, r17, x\y, \bias
+    .endif
+    .if tile > 3
+    vst.srs.d8.s32 cm\stored, s3, [p1], #\step
+    .endif
+    .if tile > 1 && tile < TILES + 2
+    vmul cm\made, x\f, x9, r16
+    vadd.16 x\g, x\f, x10
+    .endif
+    .if tile > 0 && tile < TILES + 1
+    vshuffle x\of, x\of, x\og, r14
+    .endif
+    .if tile < TILES
+    vfloor.s32.bf16 x\f, wl\y, s2
+    .endif
+    .if tile < TILES - 1
+    row_load \oy
+    .endif
+    .set tile, tile + 1
+.endm
+.macro key_probabilities
+    pointers groups_of_probabilities, 1, p0, Y, Y_GROUP, p2, BIAS, BIAS_GROUP, p3, SUM, 8 * SUM_STEP, p4, 0, 0
+    mov p1, p0
+    mov p4, p3
+    movxm r1, #128
+    vbcst.16 x10, r1
+    vbcst.16 x9, r9
+    mova r1, #0
+    vbcst.32 x7, r1
+    movxm r1, #0x11111111
+    vbcst.32 x8, r1
+    mova r1, #16                    // T32_2x16_lo
+    vshuffle x8, x7, x8, r1
+    movxm r16, #0x138               // int16, lane by lane, X unsigned
+    mova r1, #8
+    mov s3, r1
+    .pipeline probabilities_loop, r0, 2
+    .bank p0, Y_BANK
     .bank p1, Y_BANK
-    .bank p3, 2
-    .bank p4, 2
-    .bank p5, 3
-    .bank p6, 3
-    rows 0, 1, vlda, #V_STEP
-    rows 2, 3, vlda, #V_STEP
-    rows 4, 5, vlda, #V_STEP
-    rows 6, 7, vlda.2d, d0
-    .rept 1
-    four_rows 0, 1, vldb, m5, vlda, vst, #32, #32, #32, #32
-    four_rows 2, 3, vldb, m6, vlda, vst, #32, #32, #32, #32
-    four_rows 4, 5, vldb, m5, vlda, vst, #32, #32, #32, #32
-    four_rows 6, 7, vldb, m6, vlda, vst, #32, #32, #32, #32
+    .bank p2, 1
+    .bank p3, 1
+    .bank p4, 1
+    vldb wl11, [p2], #32
+    vldb wh11, [p2], #32
+    vldb wl6, [p2], #32
+    vldb wh6, [p2], #32
+    vlda amll5, [p3], #32
+    vlda amlh5, [p3], #32
+    vlda amhl5, [p3], #32
+    vlda amhh5, [p3], #32
+    vlda amll6, [p3], #32
+    vlda amlh6, [p3], #32
+    vlda amhl6, [p3], #32
+    vlda amhh6, [p3], #32
+    .set tile, 0
+    row_load 0
+    .rept TILES / 4 + 1
+    row_step 0, 1, 2, x11, 3, 4, 5, 8, 2, 0, 32
+    row_step 3, 4, 5, x6, 0, 1, 2, 7, 3, 1, 96
+    row_step 0, 1, 2, x11, 3, 4, 5, 8, 0, 2, 32
+    row_step 3, 4, 5, x6, 0, 1, 2, 7, 1, 3, 96
     .endr
-    four_rows 0, 1, vldb, m5, vlda, vst, #32, #32, #32, #32
-    four_rows 2, 3, vldb, m6, vlda, vst, #32, #32, #32, #32
-    four_rows 4, 5, vldb, m5, vlda, vst, #32, #32, #32, #32
-    four_rows 6, 7, vldb.2d, d1, vlda.2d, vst.2d, d2, d3, d4, d7
+    vst amll7, [p4], #32
+    vst amlh7, [p4], #32
+    vst amhl7, [p4], #32
+    vst amhh7, [p4], #32
+    vst amll8, [p4], #32
+    vst amlh8, [p4], #32
+    vst amhl8, [p4], #32
+    vst amhh8, [p4], #32
     .endpipeline
-.else
-    movxm m5, #Y_GROUP - 7 * 128
-    movxm m6, #128 - 3 * Y_GROUP
-    .pipeline values_loop, r0, 3
+.endm
+.endif
+.if P_PAIRS == 1
+// 8 keys of 8 queries: bytes in x\o, and their sums by way of x\y0, x\y1 and x\t0 to x\t3.
+.macro row_pair y0, y1, t0, t1, t2, t3, o
+    vldb wl\y0, [p0], #32
+    vldb wh\y0, [p0], #32
+    vldb wl\y1, [p0], #32
+    vldb wh\y1, [p0], #32
+    vmaxdiff_lt.s16 x\y0, r17, x\y0, x11
+    vmaxdiff_lt.s16 x\y1, r17, x\y1, x8
+    vfloor.s32.bf16 x\t0, wl\y0, s2
+    vfloor.s32.bf16 x\t1, wh\y0, s2
+    vshuffle x\t0, x\t0, x\t1, r14
+    vfloor.s32.bf16 x\t2, wl\y1, s2
+    vfloor.s32.bf16 x\t3, wh\y1, s2
+    vshuffle x\t2, x\t2, x\t3, r14
+    vadd.16 x\t0, x\t0, x10
+    vadd.16 x\t2, x\t2, x10
+    vshuffle x\o, x\t0, x\t2, r9    // T8_64x2_hi: high bytes
+    vmac cm8, cm8, x\o, x9, r12
+.endm
+.macro row_quad
+    row_pair 6, 0, 7, 2, 3, 4, 7
+    row_pair 5, 2, 1, 4, 0, 4, 3
+    vshuffle x4, x7, x3, r18
+    vshuffle x1, x7, x3, r19
+    vst wl4, [p1], #32
+    vst wh4, [p1], #32
+    vst wl1, [p1], #32
+    vst wh1, [p1], #160
+.endm
+.macro key_probabilities
+    pointers groups_of_probabilities, 1, p0, Y, Y_GROUP, p2, BIAS, BIAS_GROUP, p3, SUM, 8 * SUM_STEP, p4, 0, 0
+    mov p1, p0
+    mov p4, p3
+    movxm r1, #128
+    vbcst.16 x10, r1
+    movxm r1, #0x1111               // x9 sums 8 keys of a row into 4 lanes, the next 8 into 4 more
+    vbcst.32 x9, r1
+    movxm r1, #0x11110000
+    vbcst.32 x8, r1
+    mova r1, #10                    // T256_2x2_lo
+    vshuffle x9, x9, x8, r1
+    mova r18, #14                   // T64_2x8_lo
+    mova r19, #15                   // T64_2x8_hi
+    .pipeline probabilities_loop, r0, 2
+    .bank p0, Y_BANK
+    .bank p1, Y_BANK
+    .bank p2, 1
+    .bank p3, 1
+    .bank p4, 1
+    vldb wl11, [p2], #32
+    vldb wh11, [p2], #32
+    vldb wl8, [p2], #32
+    vldb wh8, [p2], #32
+    vlda amll8, [p3], #32
+    vlda amlh8, [p3], #32
+    vlda amhl8, [p3], #32
+    vlda amhh8, [p3], #32
+    .rept kBlock / 16
+    row_quad
+    .endr
+    vst amll8, [p4], #32
+    vst amlh8, [p4], #32
+    vst amhl8, [p4], #32
+    vst amhh8, [p4], #32
+    .endpipeline
+.endm
+
+// O += P V, int4 V, 64 keys. Two columns of V, one in each half of O, so that loads and stores of O
+// need not meet; they stay in registers for 32 queries. x\a: probabilities of 16 keys.
+.equ PASSES, kHeadSize / 16             // of two columns of O
+.macro value_step
+.endm
+.macro value_addresses
+    .irp i, 1, 2, 3, 4
+    dimension \i, TILE_COLUMN - 992, PASSES, 32 - (PASSES - 1) * TILE_COLUMN
+    .endr
+.endm
+.macro row_value i, j, a, v, w, p
+    vldb wl\a, [\p], #32
+    vldb wh\a, [\p], #224
+    vmac cm\i, cm\i, x\a, x\v, r12
+    vmac cm\j, cm\j, x\a, x\w, r12
+.endm
+.macro row_tile i, j, p, lda, vst, near, far, near_to, far_to
+    sums \i, p3, \lda, \near
+    sums \j, p5, \lda, \far
+    row_value \i, \j, 8, 0, 1, \p
+    row_value \i, \j, 9, 2, 3, \p
+    row_value \i, \j, 10, 4, 5, \p
+    row_value \i, \j, 11, 6, 7, \p
+    save \i, p4, \vst, \near_to
+    save \j, p6, \vst, \far_to
+.endm
+.macro values_loop
+    pointers groups_of_values, PASSES / 4, p1, Y, Y_GROUP, p2, 0, 0, p3, kO, 256, p5, kO + 8 * TILE_COLUMN, 256
+    mov p4, p3
+    mov p6, p5
+    mov r1, p1
+    mova r16, #0                    // passes done, by 64
+    movxm r17, #kV
+    movxm r18, #64
+    movxm r19, #(PASSES - 1) * 64
+    movxm r20, #-64 * PASSES
+    mova r21, #3                    // 64 bytes a pass, 4 groups of Y after PASSES
+    .pipeline values_loop, r0, 2
     .bank p0, 0
     .bank p1, Y_BANK
     .bank p2, Y_BANK
     .bank p3, 2
     .bank p4, 2
+    .bank p5, 3
+    .bank p6, 3
+    and r22, r16, r19
+    add r22, r22, r17
+    mov p0, r22
+    and r22, r16, r20
+    lshl r22, r22, r21
+    add r22, r22, r1
+    mov p1, r22
+    add r22, r22, r18
+    mov p2, r22
+    add r16, r16, r18
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+    vlda wl\i, [p0], #32
+    vlda wh\i, [p0], #480
+    .endr
+    row_tile 0, 1, p1, vlda, vst, #32, #32, #32, #32
+    row_tile 2, 3, p2, vlda, vst, #32, #32, #32, #32
+    row_tile 4, 5, p1, vlda, vst, #32, #32, #32, #32
+    row_tile 6, 7, p2, vlda, vst, #32, #32, #32, #32
+    row_tile 0, 1, p1, vlda, vst, #32, #32, #32, #32
+    row_tile 2, 3, p2, vlda, vst, #32, #32, #32, #32
+    row_tile 4, 5, p1, vlda, vst, #32, #32, #32, #32
+    row_tile 6, 7, p2, vlda.2d, vst.2d, d1, d2, d3, d4
+    .endpipeline
+.endm
+.elseif kValueBits == 4
+// O += P V, int4 V: 8 queries x 16 columns at a time. 16 keys: x\v, x\w of V; probabilities of 8 and
+// 8 in x\s, x\t become those of 4 queries and 4 in x\a, x\b.
+.macro value_step
+.endm
+.macro value_addresses
+    movxm m0, #TILE_COLUMN - 224
+    dimension 1, 96 - Y_GROUP, kHeadSize / 16, 96
+    dimension 2, 32 - 7 * kHeadSize * 8, kHeadSize / 16, 32 - V_BYTES
+    dimension 3, TILE_COLUMN - 224, kHeadSize / 16, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
+    dimension 4, TILE_COLUMN - 224, kHeadSize / 16, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
+.endm
+.macro row_value c0, c1, c2, c3, v, w, s, t, a, b, lda, v_step, ldb, p_step
+    vlda wl\v, [p0], #32
+    vldb wh\v, [p0], #32
+    vlda wl\w, [p0], #32
+    \lda wh\w, [p0], \v_step
+    vldb wl\s, [p1], #32
+    vldb wh\s, [p1], #96
+    vldb wl\t, [p1], #32
+    \ldb wh\t, [p1], \p_step
+    vshuffle x\a, x\s, x\t, r18
+    vshuffle x\b, x\s, x\t, r19
+    vmac cm4, \c0, x\a, x\v, r12
+    vmac cm5, \c1, x\b, x\v, r12
+    vmac cm7, \c3, x\b, x\w, r12
+    vmac cm6, \c2, x\a, x\w, r12
+.endm
+.macro values_loop
+    pointer p0, kV
+    pointers groups_of_values, kHeadSize / 16, p1, Y, Y_GROUP, p3, kO, 256, p4, kO, 256, p5, 0, 0
+    mova r18, #14                   // T64_2x8_lo
+    mova r19, #15                   // T64_2x8_hi
+    .pipeline values_loop, r0, 2
+    .bank p0, 0
+    .bank p1, Y_BANK
+    .bank p3, 2
+    .bank p4, 2
     sums 0, p3, vlda, #32
-    sums 1, p3, vlda, #32
-    rows 0, 1, vlda, #V_STEP
-    rows 2, 3, vlda, #V_STEP
-    rows 4, 5, vlda, #V_STEP
-    rows 6, 7, vlda, #V_STEP
-    eight_rows 0, 1, vldb, m5, m5
+    sums 1, p3, vlda, m0
     sums 2, p3, vlda, #32
-    sums 3, p3, vlda, #32
-    eight_rows 2, 3, vldb, m5, m5
-    sums 4, p3, vlda, #32
-    sums 5, p3, vlda, #32
-    eight_rows 4, 5, vldb, m5, m5
-    sums 6, p3, vlda, #32
-    sums 7, p3, vlda.2d, d3
-    eight_rows 6, 7, vldb, m6, m6
-    rows 0, 1, vlda, #V_STEP
-    rows 2, 3, vlda, #V_STEP
-    rows 4, 5, vlda, #V_STEP
-    rows 6, 7, vlda.2d, d0
-    eight_rows 0, 1, vldb, m5, m5
-    save 0, p4, vst, #32
-    save 1, p4, vst, #32
-    eight_rows 2, 3, vldb, m5, m5
-    save 2, p4, vst, #32
-    save 3, p4, vst, #32
-    eight_rows 4, 5, vldb, m5, m5
+    sums 3, p3, vlda.2d, d3
+    row_value cm0, cm1, cm2, cm3, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
+    .rept 3
+    row_value cm4, cm5, cm6, cm7, 2, 3, 8, 9, 10, 11, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm4, cm5, cm6, cm7, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
+    .endr
+    row_value cm4, cm5, cm6, cm7, 2, 3, 8, 9, 10, 11, vlda.2d, d2, vldb.2d, d1
     save 4, p4, vst, #32
-    save 5, p4, vst, #32
-    eight_rows 6, 7, vldb.2d, d1, d2
+    save 5, p4, vst, m0
     save 6, p4, vst, #32
     save 7, p4, vst.2d, d4
     .endpipeline
+.endm
 .endif
-    .endif
-    release kLockVFree
 
-    add r2, r2, #1
-    sub r0, r3, r2
-    jnz r0, #key_block
-    delay_slots
-
-.include "quotient.asm"
+.include "core.asm"
