@@ -90,13 +90,16 @@ struct Program {
     std::span<const uint8_t> code;
     uint32_t k, v, q, o;  // addresses, as the core has them
     int k_free, k_full, v_free, v_full, q_free, q_full, o_free, o_full;
+    LoopCycles cycles;
 };
 #define XDNA_PROGRAM(program)                                                             \
     {                                                                                     \
         program::kCode, program::kK, program::kV, program::kQ, program::kO,               \
             own(program::kLockKFree), own(program::kLockKFull), own(program::kLockVFree), \
             own(program::kLockVFull), own(program::kLockQFree), own(program::kLockQFull), \
-            own(program::kLockOFree), own(program::kLockOFull)                            \
+            own(program::kLockOFree), own(program::kLockOFull), {                         \
+            program::kScoresCycles, program::kProbabilitiesCycles, program::kValuesCycles \
+        }                                                                                 \
     }
 
 // Locks as a core numbers them: its own tile's from 48 on.
@@ -233,9 +236,15 @@ class Attention final : public Kernel {
         return {attention::reference(problem(shape), inputs[0], inputs[1])};
     }
 
+    LoopCycles loop_cycles() const { return program().cycles; }
+
   private:
+    const Program& program() const {
+        return types_.programs[head_size_ == 32 ? 0 : head_size_ == 64 ? 1 : 2];
+    }
+
     void set_up(Design& design, int column) const {
-        const Program& program = types_.programs[head_size_ == 32 ? 0 : head_size_ == 64 ? 1 : 2];
+        const Program& program = this->program();
         Problem problem;
         problem.head_size = head_size_;
         problem.widths = types_.widths;
@@ -387,6 +396,14 @@ class Attention final : public Kernel {
     std::string summary_;
 };
 
+const Attention& as_attention(const Kernel& kernel) {
+    const auto* const attention = dynamic_cast<const Attention*>(&kernel);
+    if (attention == nullptr) {
+        throw std::invalid_argument(std::string(kernel.name()) + " is no attention kernel");
+    }
+    return *attention;
+}
+
 }  // namespace
 
 std::span<const Kernel* const> attention_kernels() {
@@ -412,11 +429,11 @@ std::span<const Kernel* const> attention_kernels() {
 }
 
 Problem attention_problem(const Kernel& kernel, const Shape& shape) {
-    const auto* const attention = dynamic_cast<const Attention*>(&kernel);
-    if (attention == nullptr) {
-        throw std::invalid_argument(std::string(kernel.name()) + " is no attention kernel");
-    }
-    return attention->problem(shape);
+    return as_attention(kernel).problem(shape);
+}
+
+LoopCycles attention_loop_cycles(const Kernel& kernel) {
+    return as_attention(kernel).loop_cycles();
 }
 
 }  // namespace xdna::kernels

@@ -14,7 +14,8 @@
 //   VISIBLE, MAXIMUM   [8 groups][32]; MULTIPLIERS as well, MULTIPLIERS_GROUP bytes apart
 //   BIAS               maximum - 16127, for the exponent, BIAS_GROUP bytes a group
 //   MOVED              [64][2] how far the maximum moved, twice
-//   SUM                [64] of SUM_STEP, 2^SUM_SHIFT, bytes, of which the first four count
+//   SUM                [64] of SUM_STEP bytes, of which the first four count, in an order that
+//                      key_sum_offset and key_next_sum know
 //   PARTIAL            [8 groups][UNITS][32] maxima of 32 keys
 //   KEYS               [32] the key of a lane in a tile of TILE_KEYS keys
 //   SCORE_SHIFT        what scores are shifted by
@@ -404,7 +405,7 @@ maxima:
     mova r5, #5
     mova r7, #-7
     mova r19, #2
-    mova r31, #SUM_SHIFT
+    key_rescale
     mova r26, #0
 // Registers: r24 queries left of the first 32, then of the others, r25; r26 0, then 32.
     mov r27, r24
@@ -423,10 +424,7 @@ maxima:
     lshl r18, r17, r19
     mov dj7, r18
     lda.u16 r20, [p0, dj7]          // octaves << 7
-    .if SUM_STEP != 4               // else as far apart as MOVED
-    lshl r18, r17, r31
-    .endif
-    mov dj0, r18
+    key_sum_offset
     lda r21, [p1, dj0]
     lshl r17, r17, r5
     add r17, r17, r23
@@ -490,3 +488,8 @@ values:
     delay_slots
 
 .include "quotient.asm"
+
+// What tests hold the programs to.
+.equ kScoresCycles, scores_loop_interval
+.equ kProbabilitiesCycles, probabilities_loop_interval
+.equ kValuesCycles, values_loop_interval

@@ -18,6 +18,24 @@
 //   quarter 2  O, int32 [D/8][64 queries][8]  (D = 128: quarters 2 and 3)
 //   quarter 3  Y and P  (D = 128: quarter 0)
 //
+// Registers of loops. Scores: x0, x1 and x4, x5 16 columns of 8 queries, x2, x3 of 16 keys, x6, x7
+// multipliers, x8..x11 scores and their maxima, cm0..cm7 a tile each. Probabilities: x0..x2 and x3..x5
+// a tile's exponents and floors, x11, x6 maxima, x10 128, x9 ones, x8, x7 ones of odd bytes, cm0..cm3
+// bytes, cm7, cm8 sums. int4 values: x0..x3 of V, x4, x5, x8, x9 probabilities of 8 queries x 8 keys,
+// x6, x7, x10, x11 of 4 x 16, cm0..cm3 O before, cm4..cm7 after; at D = 128 x0..x7 of V, x8..x11
+// probabilities, cm0..cm7 O.
+//
+// Cycles that the assembler's schedules take, in brackets what they would if the fullest resource were
+// all (D = 32, 64, 128), with what fills that; tests hold the programs to them, docs/benchmarks.md has
+// whole commands:
+//   scores         29 (26), 42 (40), 84 (80) a 32 keys x 8 queries: stores, 3 a tile; the multiplier,
+//                  D/16 products and one by M a tile, and as much the register port that lda and vsrs
+//                  share; quarter 0, keys and exponents
+//   probabilities  109 (100), 109 (100), 31 (28) a block of 8 queries: st, 3 a tile (two floors, the
+//                  bytes) and 4 for sums; 73 (64) at D = 128 with int4 values: mv, 4 a tile
+//   int4 values    47 (40), 47 (40) a 8 queries x 16 columns: loads; D = 128: 80 (80) a 32 queries x
+//                  16 columns, quarter 0, probabilities and V
+
 .equ K_BYTES, kBlock * kHeadSize / 2
 .equ V_BYTES, kBlock * kHeadSize * kValueBits / 8
 .if kHeadSize == 128
@@ -28,12 +46,10 @@
 .equ TILE_KEYS, 8
 .if kBlock == 64
 .equ P_PAIRS, 1                     // P is for int4 values that stay in registers
-.equ SUM_SHIFT, 4
 .else
 .equ P_PAIRS, 0
-.equ SUM_SHIFT, 5
 .endif
-.equ SUM_STEP, 1 << SUM_SHIFT
+.equ SUM_STEP, 16
 
 .equ kK, 0x70000
 .equ kV, kK + K_BYTES
@@ -44,6 +60,7 @@
 .equ BIAS_GROUP, 128
 .equ ROW_MULTIPLIERS, 0x76A00
 .equ SUM, 0x76E00
+.equ SUM_AT, 0x77200                // [64] where in SUM a query's is
 .equ MOVED, 0x77600
 .equ ONES, 0x77700                  // multipliers of a masked block's maxima
 .equ KEYS, 0x77740
@@ -93,6 +110,23 @@
     vbcst.16 x0, r9
     vst wl0, [p0, #0]
     vst wh0, [p0, #32]
+    pointer p0, SUM_AT
+    pointer p1, SUM_AT
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7
+    .if P_PAIRS == 1
+    movxm r0, #\i * SUM_STEP
+    .else
+    movxm r0, #(\i & 3) * 32 + (\i >> 2) * 16
+    .endif
+    st r0, [p0], #4
+    .endr
+    movxm r0, #8 * SUM_STEP
+    vbcst.32 x1, r0
+    vlda wl0, [p1], #32
+    .rept 7
+    vadd.32 x0, x0, x1
+    vst wl0, [p1], #32
+    .endr
 .endm
 
 .macro key_headers
@@ -340,11 +374,9 @@
 // Of a tile, \y its exponents, \f and \g floors; of the one before, oy, of and og.
 .macro row_step y, f, g, bias, oy, of, og, sum, made, stored, step
     .if tile == 3
-    vmac cm\sum, cm5, x\og, x8, r12
-    .elseif tile == 4
-    vmac cm\sum, cm6, x\og, x8, r12
-    .elseif tile > 4 && tile < TILES + 3
-    vmac cm\sum, cm\sum, x\og, x8, r12
+    vmac cm8, cm7, x\og, \sum, r12
+    .elseif tile > 3 && tile < TILES + 3
+    vmac cm8, cm8, x\og, \sum, r12
     .endif
     .if tile > 0 && tile < TILES + 1
     vfloor.s32.bf16 x\og, wh\oy, s2
@@ -378,11 +410,14 @@
     vbcst.16 x10, r1
     vbcst.16 x9, r9
     mova r1, #0
-    vbcst.32 x7, r1
-    movxm r1, #0x11111111
+    vbcst.32 x0, r1
+    movxm r1, #0x1111
     vbcst.32 x8, r1
+    movxm r1, #0x11110000
+    vbcst.32 x7, r1
     mova r1, #16                    // T32_2x16_lo
-    vshuffle x8, x7, x8, r1
+    vshuffle x8, x0, x8, r1         // x8 sums odd bytes into columns 0 to 3
+    vshuffle x7, x0, x7, r1         // and x7 into the others
     movxm r16, #0x138               // int16, lane by lane, X unsigned
     mova r1, #8
     mov s3, r1
@@ -396,30 +431,16 @@
     vldb wh11, [p2], #32
     vldb wl6, [p2], #32
     vldb wh6, [p2], #32
-    vlda amll5, [p3], #32
-    vlda amlh5, [p3], #32
-    vlda amhl5, [p3], #32
-    vlda amhh5, [p3], #32
-    vlda amll6, [p3], #32
-    vlda amlh6, [p3], #32
-    vlda amhl6, [p3], #32
-    vlda amhh6, [p3], #32
+    sums 7, p3, vlda, #32
     .set tile, 0
     row_load 0
     .rept TILES / 4 + 1
-    row_step 0, 1, 2, x11, 3, 4, 5, 8, 2, 0, 32
-    row_step 3, 4, 5, x6, 0, 1, 2, 7, 3, 1, 96
-    row_step 0, 1, 2, x11, 3, 4, 5, 8, 0, 2, 32
-    row_step 3, 4, 5, x6, 0, 1, 2, 7, 1, 3, 96
+    row_step 0, 1, 2, x11, 3, 4, 5, x7, 2, 0, 32
+    row_step 3, 4, 5, x6, 0, 1, 2, x8, 3, 1, 96
+    row_step 0, 1, 2, x11, 3, 4, 5, x7, 0, 2, 32
+    row_step 3, 4, 5, x6, 0, 1, 2, x8, 1, 3, 96
     .endr
-    vst amll7, [p4], #32
-    vst amlh7, [p4], #32
-    vst amhl7, [p4], #32
-    vst amhh7, [p4], #32
-    vst amll8, [p4], #32
-    vst amlh8, [p4], #32
-    vst amhl8, [p4], #32
-    vst amhh8, [p4], #32
+    save 8, p4, vst, #32
     .endpipeline
 .endm
 .endif
@@ -477,17 +498,11 @@
     vldb wh11, [p2], #32
     vldb wl8, [p2], #32
     vldb wh8, [p2], #32
-    vlda amll8, [p3], #32
-    vlda amlh8, [p3], #32
-    vlda amhl8, [p3], #32
-    vlda amhh8, [p3], #32
+    sums 8, p3, vlda, #32
     .rept kBlock / 16
     row_quad
     .endr
-    vst amll8, [p4], #32
-    vst amlh8, [p4], #32
-    vst amhl8, [p4], #32
-    vst amhh8, [p4], #32
+    save 8, p4, vst, #32
     .endpipeline
 .endm
 
@@ -615,5 +630,19 @@
     .endpipeline
 .endm
 .endif
+
+// A sum's place comes from SUM_AT.
+.macro key_rescale
+    pointer p5, SUM_AT
+.endm
+.macro key_sum_offset
+    lda r18, [p5, dj7]
+    mov dj0, r18
+.endm
+.macro key_next_sum
+    lda r23, [p5], #4
+    mov dj7, r23
+    lda r1, [p0, dj7]
+.endm
 
 .include "core.asm"

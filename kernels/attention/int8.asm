@@ -1,42 +1,30 @@
-// Attention of 64 queries over any number of key blocks, one core. Written for one head size D and
-// one key block BK (docs/kernels/attention.md has the arithmetic; here is how it is laid out).
+// Attention with int8 keys (core.asm has what is around it). Scores are computed as K Q^T, 4 keys x 8
+// queries a tile, so that everything about a query is in lane mod 8; probabilities are transposed to
+// 4 queries x 8 keys for P V, so that O has rows.
 //
-//   .equ kHeadSize, 32 | 64 | 128      D
-//   .equ kBlock, 128 | 128 | 32        BK
+//   kBlock, BK: 128 for D = 32 and 64, 32 for D = 128
+//   K  [BK/16][D/8][16 keys][8 bytes]
+//   Q  [8 groups][1 + D/8][8][8]: transposed in place, a group's header tile becomes MULTIPLIERS
+//   Y  exponents, 16 bits, [8 groups][BK/4][4 keys][8 queries]
+//   P  replaces them, [8 groups][BK/8][8 queries][8 keys], 128 bytes apart
 //
-// What arrives and leaves, each behind two locks:
-//   Q  64 queries in 8 groups of 8, each [1 + D/8][8 queries][8 bytes]: headers, then values
-//   K  [BK/16][D/8][16 keys][8 bytes]; V the same
-//   O  bf16 [D/8][64 queries][8]
-//
-// A group is 8 queries. Scores are computed as K Q^T, 4 keys x 8 queries a tile, so that everything
-// about a query is in lane mod 8; probabilities are transposed to 4 queries x 8 keys for P V, so
-// that O has rows. Regions of data memory, by 16 KiB quarter (two accesses of a cycle to one quarter
-// cost a stall):
+// Regions of data memory, by 16 KiB quarter (two accesses of a cycle to one quarter cost a stall):
 //   quarter 0  K, V
-//   quarter 1  Q (transposed in place, a group's header tile becomes its pattern of multipliers),
-//              what belongs to queries: patterns of maxima and limits, sums
+//   quarter 1  Q, what belongs to queries: patterns of maxima and limits, sums
 //   quarter 2  O, int32 [D/8][64 queries][8]  (D = 128: quarters 2 and 3)
-//   quarter 3  Y: exponents, 16 bits, [8 groups][BK/4][4 keys][8 queries]; probabilities replace
-//              them, [8 groups][BK/8][8 queries][8 keys], 128 bytes apart  (D = 128: quarter 1)
+//   quarter 3  Y and P  (D = 128: quarter 1)
+//
+// Registers of loops. Scores: x0..x3 16 keys, x4, x5 queries, x10 multipliers, x6, x11 scores, x7, x8
+// exponents, x9 their maximum, cm0..cm7 a tile each. Probabilities: x0, x1, x6, x7 exponents, then
+// bytes, x2..x5 floors, x11 maximum, x10 128, x9 ones, cm8 sums.
 //
 // Cycles that the assembler's schedules take, in brackets what they would if the fullest slot were
-// all (D = 32, 64, 128); docs/benchmarks.md has whole commands:
-//   scores         42 (40), 72, 136 a 32 keys x 8 queries: the multiplier, D/8 products and one by M
-//                  a tile
+// all (D = 32, 64, 128), with what fills that; tests hold the programs to them, docs/benchmarks.md has
+// whole commands:
+//   scores         42 (40), 72 (72), 136 (136) a 32 keys x 8 queries: the multiplier, D/8 products and
+//                  one by M a tile
 //   probabilities  130 (128), 130 (128), 36 (32) a block of 8 queries: mv, 4 a tile (difference, two
 //                  shuffles, rounding)
-//   values         128, 128 a 32 queries x 8 columns: the multiplier. BK = 32: 70 (64) a 32 queries
-//                  x 16 columns: multiplier, loads and stores of O, all at once
-// Values keep V in x0..x7 (64 keys x 8 columns, or 32 x 16) and go by it over 32 queries, whose O is
-// in cm0..cm7: a probability tile is loaded for every product, O once a block.
-//
-// At least four groups see a block: those that see nothing of it are left out by four.
-
-// Registers that stay: r8 -1, r9 1, r10..r15 multiplier words and shuffle modes, s2 16; r2 key block,
-// r3 key blocks, r4 first group that sees the block, r6 its first key, r28 how many keys the first
-// query of that group sees, r29 how many the first four groups do, r30 the next query's; how
-// scores and values address memory: d1 to d6, m0, m7. Loops name the rest.
 
 .equ K_BYTES, kBlock * kHeadSize
 .equ V_BYTES, K_BYTES
@@ -58,7 +46,6 @@
 .equ VISIBLE, 0x76600
 .equ SUM, 0x76800
 .equ SUM_STEP, 4
-.equ SUM_SHIFT, 2
 .equ MOVED, 0x76900
 .equ KEYS, 0x76A40
 .equ kO, 0x78000
@@ -306,6 +293,16 @@
     bytes x6, x7
     vst amll8, [p4], #32
     .endpipeline
+.endm
+
+// As far apart as MOVED.
+.macro key_rescale
+.endm
+.macro key_sum_offset
+    mov dj0, r18
+.endm
+.macro key_next_sum
+    lda r1, [p0], #SUM_STEP
 .endm
 
 .include "core.asm"

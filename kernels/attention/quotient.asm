@@ -1,7 +1,4 @@
 // When the last key block is done: O by the sums, 64 queries, and out.
-//
-//   SUM_STEP   bytes from a query's sum to the next
-//
 // Sums of at least 128.
     movxm r0, #128
     vbcst.32 x1, r0
@@ -24,6 +21,7 @@
     mova r0, #8 - kValueBits
     mov s0, r0
     pointer p0, SUM
+    key_rescale
     pointer p1, kO
     pointer p2, kO
     pointer p4, INVERSE
@@ -40,7 +38,7 @@
     .pipeline rows_loop, r0
     .bank p1, 2
     .bank p2, 2
-    lda r1, [p0], #SUM_STEP
+    key_next_sum
     clz r5, r1
     add r6, r5, #-16
     lshl r1, r1, r6                 // 16 bits, the first is 1

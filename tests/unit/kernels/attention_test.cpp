@@ -81,6 +81,42 @@ TEST(Attention, EqualsItsReferenceOnHardData) {
     }
 }
 
+// Programs of int4 keys differ by head size in more than how often things are repeated.
+TEST(Attention, EqualsItsReferenceOnHardDataOfLargerHeads) {
+    for (const char* types : {"int4_int8", "int4"}) {
+        for (const uint32_t d : {64U, 128U}) {
+            const Kernel& k = kernel(256, types, d);
+            test::Npu npu(k.design());
+            for (const char* data : {"flat", "one-hot", "saturating", "huge"}) {
+                expect_equal(npu, k, shape(1, 1, 200, true), data);
+            }
+        }
+    }
+}
+
+// What int8.asm, int4.asm and values.asm say of their loops.
+TEST(Attention, LoopsTakeTheCyclesTheyState) {
+    struct Stated {
+        const char* types;
+        uint32_t d;
+        LoopCycles cycles;
+    };
+    for (const Stated& stated : {Stated{"int8", 32, {42, 130, 128}},
+                                 {"int8", 64, {72, 130, 128}},
+                                 {"int8", 128, {136, 36, 70}},
+                                 {"int4_int8", 32, {29, 109, 128}},
+                                 {"int4_int8", 64, {42, 109, 128}},
+                                 {"int4_int8", 128, {84, 31, 70}},
+                                 {"int4", 32, {29, 109, 47}},
+                                 {"int4", 64, {42, 109, 47}},
+                                 {"int4", 128, {84, 73, 80}}}) {
+        const Kernel& k = kernel(256, stated.types, stated.d);
+        const LoopCycles got = attention_loop_cycles(k);
+        EXPECT_EQ(got, stated.cycles)
+            << k.name() << ": " << got.scores << ", " << got.probabilities << ", " << got.values;
+    }
+}
+
 TEST(Attention, TellsWhatItCannotTake) {
     const Kernel& k = kernel(256, "int8", 64);
     for (const auto& [bad, what] : {std::pair{shape(0, 1, 256, false), "heads"},
