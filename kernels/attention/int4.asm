@@ -22,7 +22,7 @@
 // multipliers, x8..x11 scores and their maxima, cm0..cm7 a tile each. Probabilities: x0..x2 and x3..x5
 // a tile's exponents and floors, x11, x6 maxima, x10 128, x9 ones, x8, x7 ones of odd bytes, cm0..cm3
 // bytes, cm7, cm8 sums. int4 values: x0..x3 of V, x4, x5, x8, x9 probabilities of 8 queries x 8 keys,
-// x6, x7, x10, x11 of 4 x 16, cm0..cm3 O before, cm4..cm7 after; at D = 128 x0..x7 of V, x8..x11
+// x6, x7, x10, x11 of 4 x 16, cm0..cm3 O at first, cm4..cm7 then; at D = 128 x0..x7 of V, x8..x11
 // probabilities, cm0..cm7 O.
 //
 // Cycles that the assembler's schedules take, in brackets what they would if the fullest resource were
@@ -33,7 +33,7 @@
 //                  share; quarter 0, keys and exponents
 //   probabilities  109 (100), 109 (100), 31 (28) a block of 8 queries: st, 3 a tile (two floors, the
 //                  bytes) and 4 for sums; 73 (64) at D = 128 with int4 values: mv, 4 a tile
-//   int4 values    47 (40), 47 (40) a 8 queries x 16 columns: loads; D = 128: 80 (80) a 32 queries x
+//   int4 values    44 (40), 44 (40) a 8 queries x 16 columns: loads; D = 128: 80 (80) a 32 queries x
 //                  16 columns, quarter 0, probabilities and V
 
 .equ K_BYTES, kBlock * kHeadSize / 2
@@ -577,7 +577,9 @@
 .endm
 .elseif kValueBits == 4
 // O += P V, int4 V: 8 queries x 16 columns at a time. 16 keys: x\v, x\w of V; probabilities of 8 and
-// 8 in x\s, x\t become those of 4 queries and 4 in x\a, x\b.
+// 8 in x\s, x\t become those of 4 queries and 4 in x\a, x\b. O changes accumulators half way, so that
+// the next one is loaded while this one is stored; a quarter of V comes by ldb, so that lda and ldb
+// have equally much to do.
 .macro value_step
 .endm
 .macro value_addresses
@@ -587,9 +589,9 @@
     dimension 3, TILE_COLUMN - 224, kHeadSize / 16, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
     dimension 4, TILE_COLUMN - 224, kHeadSize / 16, 32 - (kHeadSize / 8 - 1) * TILE_COLUMN
 .endm
-.macro row_value c0, c1, c2, c3, v, w, s, t, a, b, lda, v_step, ldb, p_step
-    vlda wl\v, [p0], #32
-    vldb wh\v, [p0], #32
+.macro row_value d0, d1, d2, d3, c0, c1, c2, c3, load, v, w, s, t, a, b, lda, v_step, ldb, p_step
+    \load wl\v, [p0], #32
+    \load wh\v, [p0], #32
     vlda wl\w, [p0], #32
     \lda wh\w, [p0], \v_step
     vldb wl\s, [p1], #32
@@ -598,10 +600,10 @@
     \ldb wh\t, [p1], \p_step
     vshuffle x\a, x\s, x\t, r18
     vshuffle x\b, x\s, x\t, r19
-    vmac cm4, \c0, x\a, x\v, r12
-    vmac cm5, \c1, x\b, x\v, r12
-    vmac cm7, \c3, x\b, x\w, r12
-    vmac cm6, \c2, x\a, x\w, r12
+    vmac \d0, \c0, x\a, x\v, r12
+    vmac \d1, \c1, x\b, x\v, r12
+    vmac \d3, \c3, x\b, x\w, r12
+    vmac \d2, \c2, x\a, x\w, r12
 .endm
 .macro values_loop
     pointer p0, kV
@@ -617,12 +619,14 @@
     sums 1, p3, vlda, m0
     sums 2, p3, vlda, #32
     sums 3, p3, vlda.2d, d3
-    row_value cm0, cm1, cm2, cm3, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
-    .rept 3
-    row_value cm4, cm5, cm6, cm7, 2, 3, 8, 9, 10, 11, vlda, #kHeadSize * 8 - 96, vldb, #96
-    row_value cm4, cm5, cm6, cm7, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
-    .endr
-    row_value cm4, cm5, cm6, cm7, 2, 3, 8, 9, 10, 11, vlda.2d, d2, vldb.2d, d1
+    row_value cm0, cm1, cm2, cm3, cm0, cm1, cm2, cm3, vldb, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm0, cm1, cm2, cm3, cm0, cm1, cm2, cm3, vlda, 2, 3, 8, 9, 10, 11, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm0, cm1, cm2, cm3, cm0, cm1, cm2, cm3, vldb, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm4, cm5, cm6, cm7, cm0, cm1, cm2, cm3, vlda, 2, 3, 8, 9, 10, 11, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm4, cm5, cm6, cm7, cm4, cm5, cm6, cm7, vldb, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm4, cm5, cm6, cm7, cm4, cm5, cm6, cm7, vlda, 2, 3, 8, 9, 10, 11, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm4, cm5, cm6, cm7, cm4, cm5, cm6, cm7, vldb, 0, 1, 4, 5, 6, 7, vlda, #kHeadSize * 8 - 96, vldb, #96
+    row_value cm4, cm5, cm6, cm7, cm4, cm5, cm6, cm7, vlda, 2, 3, 8, 9, 10, 11, vlda.2d, d2, vldb.2d, d1
     save 4, p4, vst, #32
     save 5, p4, vst, m0
     save 6, p4, vst, #32
