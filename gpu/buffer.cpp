@@ -65,12 +65,15 @@ BufferState::~BufferState() {
 void BufferState::create(VkExternalMemoryHandleTypeFlags handles) {
     const VkExternalMemoryBufferCreateInfo external{
         .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO, .handleTypes = handles};
+    VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT |
+                               VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    if (device_->info().wgmma) {
+        usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
+    }
     const VkBufferCreateInfo create{.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                     .pNext = handles != 0 ? &external : nullptr,
                                     .size = end(),
-                                    .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT |
-                                             VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                                             VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+                                    .usage = usage};
     check(device_->vk.vkCreateBuffer(device_->device(), &create, nullptr, &buffer_),
           "vkCreateBuffer");
 }
@@ -79,9 +82,12 @@ void BufferState::allocate(VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags p
                            std::uint32_t allowed, const void* chain) {
     VkMemoryRequirements needs{};
     device_->vk.vkGetBufferMemoryRequirements(device_->device(), buffer_, &needs);
+    const VkMemoryAllocateFlagsInfo addressed{.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                              .pNext = chain,
+                                              .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT};
     const VkMemoryAllocateInfo info{
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .pNext = chain,
+        .pNext = device_->info().wgmma ? &addressed : chain,
         // Imported memory has the size it has.
         .allocationSize = allowed == ~0U ? needs.size : std::max<VkDeviceSize>(needs.size, size_),
         .memoryTypeIndex = device_->memory_type(needs.memoryTypeBits & allowed, wanted, preferred)};
@@ -94,6 +100,11 @@ void BufferState::allocate(VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags p
     }
     check(device_->vk.vkBindBufferMemory(device_->device(), buffer_, memory_, 0),
           "vkBindBufferMemory");
+    if (device_->info().wgmma) {
+        const VkBufferDeviceAddressInfo place{.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                              .buffer = buffer_};
+        address_ = device_->vk.vkGetBufferDeviceAddress(device_->device(), &place);
+    }
 }
 
 void BufferState::close() noexcept {

@@ -23,6 +23,8 @@ class BufferState {
     const std::shared_ptr<DeviceState>& device() const { return device_; }
     VkBuffer buffer() const { return buffer_; }
     VkDeviceMemory memory() const { return memory_; }
+    /// As PTX kernels take it; 0 where the device has none.
+    VkDeviceAddress address() const { return address_; }
     std::size_t size() const { return size_; }
     /// What shaders may touch: size(), and where the memory is our own up to a whole 16 bytes.
     std::size_t end() const { return imported_ ? size_ : padded(size_); }
@@ -40,6 +42,7 @@ class BufferState {
     std::shared_ptr<DeviceState> device_;
     VkBuffer buffer_ = VK_NULL_HANDLE;
     VkDeviceMemory memory_ = VK_NULL_HANDLE;
+    VkDeviceAddress address_ = 0;
     std::size_t size_ = 0;
     bool exportable_ = false;
     bool imported_ = false;

@@ -8,8 +8,8 @@
 namespace xdna::gpu::detail {
 namespace {
 
-enum class Family : std::uint8_t { kPlain, kDot, kCoopmat, kCoopmat2, kMatvec };
-constexpr std::array kFamilyNames{"plain", "dot", "coopmat", "coopmat2", "matvec"};
+enum class Family : std::uint8_t { kPlain, kDot, kCoopmat, kCoopmat2, kWgmma, kMatvec };
+constexpr std::array kFamilyNames{"plain", "dot", "coopmat", "coopmat2", "wgmma", "matvec"};
 
 constexpr std::uint32_t kAny = 0;
 constexpr std::uint32_t kNvidia = 0x10de;
@@ -34,6 +34,9 @@ struct Row {
 // shape in wave32, with tiles for its 64 KiB of LDS, from its documents alone: no such device was
 // at hand. kMesa: lavapipe, whose emulation is ten times as fast as the plain kernel there.
 constexpr std::array kRows{
+    Row{Family::kWgmma, kNvidia, Type::kF16, 128, 256, 32, 0, 0, 0, 0, 0, 0, 814},
+    Row{Family::kWgmma, kNvidia, Type::kBf16, 128, 256, 32, 0, 0, 0, 0, 0, 0, 814},
+    Row{Family::kWgmma, kNvidia, Type::kI8, 128, 256, 64, 0, 0, 0, 0, 0, 0, 1610},
     Row{Family::kCoopmat, kNvidia, Type::kF16, 128, 256, 32, 64, 64, 16, 16, 16, 0, 616},
     Row{Family::kCoopmat, kNvidia, Type::kF16, 256, 128, 32, 64, 64, 16, 16, 16, 0, 626},
     Row{Family::kCoopmat, kNvidia, Type::kF16, 128, 128, 32, 64, 64, 16, 16, 16, 0, 573},
@@ -68,6 +71,9 @@ constexpr std::array kRows{
     Row{Family::kMatvec, kAny, Type::kF32, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0},
 };
 
+// As gpu/shaders/wgmma.ptx has it.
+constexpr std::uint32_t kWgmmaThreads = 384;
+constexpr std::uint32_t kWgmmaShared = 49152;
 constexpr std::uint32_t kMatvecThreads = 128;
 constexpr std::uint32_t kMatvecSpan = 8;
 constexpr std::uint32_t kReduceThreads = 256;
@@ -151,6 +157,8 @@ class Fitter {
                 return coopmat(row, choice) && tiled(row, splits, choice);
             case Family::kCoopmat2:
                 return coopmat2(row, choice) && tiled(row, splits, choice);
+            case Family::kWgmma:
+                return wgmma(row, splits, choice) && tiled(row, splits, choice);
             case Family::kMatvec:
                 return splits == 1 && matvec(row, choice);
         }
@@ -251,6 +259,27 @@ class Fitter {
                                       std::string(to_string(is_block(a.type) ? a.type : element)));
     }
 
+    /// Rows of k in vectors of 16 bytes, and three steps of k to a split.
+    bool wgmma(const Row& row, std::uint32_t splits, Choice& choice) const {
+        const Type element = element_of(problem_);
+        const Stored& a = problem_.a;
+        const Stored& b = problem_.b;
+        if (!device_.wgmma || element != row.element || a.transposed || !b.transposed ||
+            problem_.m < row.block_m || problem_.n < row.block_n || problem_.k % row.block_k != 0 ||
+            !a.aligned(128 / bits_of(a.type)) || !b.aligned(128 / bits_of(b.type))) {
+            return false;
+        }
+        const std::uint32_t steps = problem_.k / row.block_k;
+        const std::uint32_t share = divide_up(steps, splits);
+        if (share * (splits - 1) + 3 > steps) {
+            return false;
+        }
+        choice.threads = kWgmmaThreads;
+        choice.shared_memory = kWgmmaShared;
+        const bool grows = a.type != element;
+        return use(choice.kernel, "wgmma_" + std::string(to_string(grows ? a.type : element)));
+    }
+
     bool matvec(const Row& row, Choice& choice) const {
         const Stored& a = problem_.a;
         const Stored& b = problem_.b;
@@ -302,7 +331,12 @@ class Fitter {
         // Whole waves of workgroups, one a core.
         const double cores = device_.cores != 0 ? device_.cores : 16;
         const std::uint64_t groups = std::uint64_t{p.tiles_m} * p.tiles_n * choice.groups_z;
+        if (groups > INT32_MAX) {
+            return false;
+        }
         const double waves = std::ceil(static_cast<double>(groups) / cores);
+        choice.workgroups =
+            static_cast<std::uint32_t>(std::min(static_cast<double>(groups), cores));
         const bool slow = row.family == Family::kDot && !device_.fast_dot_product;
         choice.cost =
             waves * row.block_m * row.block_n * p.k_split / (slow ? row.rate / 4 : row.rate);

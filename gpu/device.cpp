@@ -170,7 +170,7 @@ void DeviceState::open(VkPhysicalDevice physical) {
         .shaderFloat16 = flag(info_.cooperative_matrix),
         .shaderInt8 = flag(info_.cooperative_matrix),
         .timelineSemaphore = VK_TRUE,
-        .bufferDeviceAddress = flag(info_.cooperative_matrix2),
+        .bufferDeviceAddress = flag(info_.cooperative_matrix2 || info_.binary_import),
         .vulkanMemoryModel = flag(info_.cooperative_matrix)};
     VkPhysicalDeviceSubgroupSizeControlFeatures size_control{
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
@@ -217,6 +217,9 @@ void DeviceState::open(VkPhysicalDevice physical) {
         extensions.push_back(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME);
         extensions.push_back(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
     }
+    if (info_.binary_import) {
+        extensions.push_back(VK_NVX_BINARY_IMPORT_EXTENSION_NAME);
+    }
     if (info_.host_import) {
         extensions.push_back(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
     }
@@ -248,6 +251,23 @@ void DeviceState::open(VkPhysicalDevice physical) {
     const VkSemaphoreCreateInfo semaphore{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
                                           .pNext = &timeline};
     check(vk.vkCreateSemaphore(device_, &semaphore, nullptr, &timeline_), "vkCreateSemaphore");
+    info_.wgmma = info_.binary_import && takes_hopper_ptx();
+}
+
+/// No property tells a device's compute capability, but PTX for exactly one of them compiles there
+/// only.
+bool DeviceState::takes_hopper_ptx() const {
+    constexpr std::string_view kNothing =
+        ".version 8.0\n.target sm_90a\n.address_size 64\n.visible .entry nothing() { ret; }\n";
+    const VkCuModuleCreateInfoNVX create{.sType = VK_STRUCTURE_TYPE_CU_MODULE_CREATE_INFO_NVX,
+                                         .dataSize = kNothing.size() + 1,
+                                         .pData = kNothing.data()};
+    VkCuModuleNVX module = VK_NULL_HANDLE;
+    if (vk.vkCreateCuModuleNVX(device_, &create, nullptr, &module) != VK_SUCCESS) {
+        return false;
+    }
+    vk.vkDestroyCuModuleNVX(device_, module, nullptr);
+    return true;
 }
 
 void DeviceState::create_layouts() {
@@ -334,6 +354,10 @@ void DeviceState::close() noexcept {
     vk.vkDeviceWaitIdle(device_);
     for (const auto& [kernel, pipeline] : pipelines_) {
         vk.vkDestroyPipeline(device_, pipeline, nullptr);
+    }
+    for (const auto& [module, binary] : binaries_) {
+        vk.vkDestroyCuFunctionNVX(device_, binary.function, nullptr);
+        vk.vkDestroyCuModuleNVX(device_, binary.module, nullptr);
     }
     vk.vkDestroyPipelineCache(device_, pipeline_cache_, nullptr);
     vk.vkDestroyPipelineLayout(device_, pipeline_layout_, nullptr);
@@ -427,6 +451,27 @@ VkPipeline DeviceState::pipeline(const Kernel& kernel) {
     pipelines_.emplace(kernel, pipeline);
     unsaved_ = true;
     return pipeline;
+}
+
+VkCuFunctionNVX DeviceState::function(const Module& module) {
+    const std::lock_guard lock(pipelines_lock_);
+    Binary& binary = binaries_[&module];
+    if (binary.module == VK_NULL_HANDLE) {
+        const VkCuModuleCreateInfoNVX source{.sType = VK_STRUCTURE_TYPE_CU_MODULE_CREATE_INFO_NVX,
+                                             .dataSize = module.words.size_bytes(),
+                                             .pData = module.words.data()};
+        check(vk.vkCreateCuModuleNVX(device_, &source, nullptr, &binary.module),
+              "vkCreateCuModuleNVX");
+    }
+    if (binary.function == VK_NULL_HANDLE) {
+        const VkCuFunctionCreateInfoNVX entry{
+            .sType = VK_STRUCTURE_TYPE_CU_FUNCTION_CREATE_INFO_NVX,
+            .module = binary.module,
+            .pName = "matmul"};
+        check(vk.vkCreateCuFunctionNVX(device_, &entry, nullptr, &binary.function),
+              "vkCreateCuFunctionNVX");
+    }
+    return binary.function;
 }
 
 std::optional<std::string> DeviceState::tuned(const std::string& key) const {

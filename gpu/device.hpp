@@ -89,6 +89,8 @@ class DeviceState {
 
     /// Compiled once, then kept.
     VkPipeline pipeline(const Kernel& kernel);
+    /// The same for a module of PTX.
+    VkCuFunctionNVX function(const Module& module);
 
     /// The tuned choice for a key, and how one is kept.
     std::optional<std::string> tuned(const std::string& key) const;
@@ -101,6 +103,7 @@ class DeviceState {
     void open(VkPhysicalDevice physical);
     void create_layouts();
     void load_caches();
+    bool takes_hopper_ptx() const;
     void close() noexcept;
     std::string cache_path(const char* suffix) const;
 
@@ -121,6 +124,11 @@ class DeviceState {
     mutable std::mutex pipelines_lock_;
     VkPipelineCache pipeline_cache_ = VK_NULL_HANDLE;
     std::map<Kernel, VkPipeline> pipelines_;
+    struct Binary {
+        VkCuModuleNVX module = VK_NULL_HANDLE;
+        VkCuFunctionNVX function = VK_NULL_HANDLE;
+    };
+    std::map<const Module*, Binary> binaries_;
     std::map<std::string, std::string> tuned_;
     mutable bool unsaved_ = false;
 };

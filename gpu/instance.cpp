@@ -295,6 +295,8 @@ std::optional<DeviceInfo> Instance::describe(VkPhysicalDevice physical) const {
     info.dmabuf = has(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME) &&
                   has(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
     info.host_import = has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    info.binary_import =
+        has(VK_NVX_BINARY_IMPORT_EXTENSION_NAME) && v12.bufferDeviceAddress == VK_TRUE;
     info.host_import_alignment = host_import.minImportedHostPointerAlignment;
     if (info.cooperative_matrix &&
         vk.vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR != nullptr) {

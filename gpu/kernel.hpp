@@ -12,7 +12,8 @@
 
 namespace xdna::gpu::detail {
 
-/// SPIR-V as gpu/shaders/modules.tsv lists it; nullptr where this build could not compile it.
+/// SPIR-V or PTX as gpu/shaders/modules.tsv lists it; nullptr where this build could not compile
+/// it.
 struct Module {
     const char* name;
     std::span<const std::uint32_t> words;
@@ -52,7 +53,7 @@ struct Kernel {
     auto operator<=>(const Kernel&) const = default;
 };
 
-/// Push constants.
+/// Push constants; of a PTX kernel, a parameter.
 struct Parameters {
     std::uint32_t m, n, k;
     std::uint32_t stride_a, stride_b, stride_c;

@@ -13,7 +13,11 @@ class MatmulState {
     MatmulState(std::shared_ptr<DeviceState> owner, const MatmulShape& wanted,
                 const Problem& canonical, Choice&& chosen)
         : device(std::move(owner)), shape(wanted), problem(canonical), choice(std::move(chosen)) {
-        pipeline = device->pipeline(choice.kernel);
+        if (choice.threads != 0) {
+            function = device->function(*choice.kernel.module);
+        } else {
+            pipeline = device->pipeline(choice.kernel);
+        }
         if (choice.reduce.module != nullptr) {
             reduce = device->pipeline(choice.reduce);
         }
@@ -24,6 +28,7 @@ class MatmulState {
     Problem problem;
     Choice choice;
     VkPipeline pipeline = VK_NULL_HANDLE;
+    VkCuFunctionNVX function = VK_NULL_HANDLE;
     VkPipeline reduce = VK_NULL_HANDLE;
 };
 

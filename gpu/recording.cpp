@@ -41,6 +41,10 @@ VkDescriptorBufferInfo descriptor_of(const DeviceState& device, const View& view
             .range = std::min(BufferState::padded(bytes), buffer.end() - view.offset)};
 }
 
+VkDeviceAddress address_of(const View& view) {
+    return view.buffer->state()->address() + view.offset;
+}
+
 }  // namespace
 
 /// Steps are kept, and become commands when they are first submitted: only then is known how many
@@ -91,6 +95,8 @@ class RecordingState {
                             "Recording::matmul: c overlaps an operand");
             }
         }
+        step.addresses = {address_of(a), address_of(b), address_of(arguments.c),
+                          scales != 0 ? address_of(arguments.scales) : 0};
         if (matmul->choice.workspace != 0) {
             step.workspace =
                 std::make_unique<BufferState>(device_, matmul->choice.workspace, Memory::kDevice);
@@ -130,6 +136,7 @@ class RecordingState {
     struct Step {
         std::shared_ptr<MatmulState> matmul;
         std::array<VkDescriptorBufferInfo, kBindings> bindings{};
+        std::array<VkDeviceAddress, kBindings> addresses{};
         std::unique_ptr<BufferState> workspace;
     };
 
@@ -192,6 +199,36 @@ class RecordingState {
         device_->vk.vkCmdDispatch(commands, x, y, z);
     }
 
+    /// A PTX kernel, by its parameters' order.
+    void launch(const Step& step) {
+        const Choice& choice = step.matmul->choice;
+        const Problem& problem = step.matmul->problem;
+        const VkDeviceAddress c =
+            step.workspace ? step.workspace->address() : step.addresses[kBindingC];
+        const std::uint32_t flags = (problem.c.transposed ? 1U : 0U) | (step.workspace ? 2U : 0U) |
+                                    (!step.workspace && problem.c.type == Type::kF16 ? 4U : 0U);
+        const std::uint32_t tiles = choice.groups_x * choice.groups_y * choice.groups_z;
+        const std::array<const void*, 7> parameters{&step.addresses[kBindingA],
+                                                    &step.addresses[kBindingB],
+                                                    &c,
+                                                    &step.addresses[kBindingScales],
+                                                    &choice.parameters,
+                                                    &flags,
+                                                    &tiles};
+        const VkCuLaunchInfoNVX info{.sType = VK_STRUCTURE_TYPE_CU_LAUNCH_INFO_NVX,
+                                     .function = step.matmul->function,
+                                     .gridDimX = choice.workgroups,
+                                     .gridDimY = 1,
+                                     .gridDimZ = 1,
+                                     .blockDimX = choice.threads,
+                                     .blockDimY = 1,
+                                     .blockDimZ = 1,
+                                     .sharedMemBytes = choice.shared_memory,
+                                     .paramCount = parameters.size(),
+                                     .pParams = parameters.data()};
+        device_->vk.vkCmdCuLaunchKernelNVX(commands_.get(), &info);
+    }
+
     void record() {
         create_pools();
         commands_.begin();
@@ -227,8 +264,12 @@ class RecordingState {
                 bindings[kBindingC] = {.buffer = step.workspace->buffer(),
                                        .range = choice.workspace};
             }
-            dispatch(step.matmul->pipeline, choice.parameters, bindings, choice.groups_x,
-                     choice.groups_y, choice.groups_z);
+            if (choice.threads != 0) {
+                launch(step);
+            } else {
+                dispatch(step.matmul->pipeline, choice.parameters, bindings, choice.groups_x,
+                         choice.groups_y, choice.groups_z);
+            }
             if (step.workspace) {
                 commands_.shader_barrier();
                 read.clear();

@@ -76,10 +76,16 @@ namespace xdna::gpu {
     X(vkDestroyPipelineCache)        \
     X(vkGetPipelineCacheData)
 
-#define XDNA_VK_DEVICE_OPTIONAL(X) \
-    X(vkGetMemoryFdKHR)            \
-    X(vkGetMemoryFdPropertiesKHR)  \
-    X(vkGetMemoryHostPointerPropertiesEXT)
+#define XDNA_VK_DEVICE_OPTIONAL(X)         \
+    X(vkGetMemoryFdKHR)                    \
+    X(vkGetMemoryFdPropertiesKHR)          \
+    X(vkGetMemoryHostPointerPropertiesEXT) \
+    X(vkGetBufferDeviceAddress)            \
+    X(vkCreateCuModuleNVX)                 \
+    X(vkDestroyCuModuleNVX)                \
+    X(vkCreateCuFunctionNVX)               \
+    X(vkDestroyCuFunctionNVX)              \
+    X(vkCmdCuLaunchKernelNVX)
 
 #define XDNA_VK_MEMBER(name) PFN_##name name = nullptr;
 

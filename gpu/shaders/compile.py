@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compiles the modules of a table to SPIR-V, as C++ to be included.
+"""Compiles the modules of a table to SPIR-V, as C++ to be included; PTX, whose target is "ptx", is only preprocessed.
 
   gpu/shaders/compile.py SYSROOT TABLE OUTPUT     sources are beside TABLE
 
@@ -10,6 +10,7 @@ import concurrent.futures
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -26,9 +27,19 @@ def find_glslc(sysroot):
     sys.exit("gpu/shaders: no glslc here: run make setup")
 
 
+def preprocess(source, defines):
+    """PTX is text to the driver: as words, with zeros at its end."""
+    result = subprocess.run(["g++", "-E", "-P", "-undef", "-x", "c"] + ["-D" + define for define in defines] + [str(source)],
+                            capture_output=True, check=True)
+    text = result.stdout + bytes(4 - len(result.stdout) % 4)
+    return ",".join(str(word) for (word,) in struct.iter_unpack("<I", text)) + "\n"
+
+
 def compile_module(glslc, folder, row):
     """(name, words as text or None, what is missing)"""
     name, target, source, *defines = row
+    if target == "ptx":
+        return name, preprocess(folder / source, defines), None
     result = subprocess.run(glslc + ["--target-env=" + target, "-O", "-mfmt=num", "-o", "-"]
                             + ["-D" + define for define in defines] + [str(folder / source)],
                             capture_output=True, text=True)

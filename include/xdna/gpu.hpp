@@ -127,6 +127,8 @@ struct DeviceInfo {
     bool bfloat16 = false;             ///< cooperative matrices of bf16
     bool dmabuf = false;               ///< VK_EXT_external_memory_dma_buf
     bool host_import = false;          ///< VK_EXT_external_memory_host
+    bool binary_import = false;        ///< VK_NVX_binary_import and buffer addresses
+    bool wgmma = false;                ///< ... takes PTX for Hopper; known of an opened device only
     std::vector<MatrixUnit> units;     ///< what cooperative_matrix multiplies
 };
 

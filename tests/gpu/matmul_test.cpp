@@ -113,6 +113,36 @@ TEST_F(MatmulTest, WholeTiles) {
     EXPECT_EQ(multiply_and_compare(shape_of(kProducts[10], 128, 128, 128, true), "", random()), "");
 }
 
+// Tiles of 128 x 256 and edges within them.
+TEST_F(MatmulTest, HopperTiles) {
+    if (!device()->info().wgmma) {
+        GTEST_SKIP() << "no PTX for Hopper here";
+    }
+    const auto compare = [](const MatmulShape& shape, const std::string& splits) {
+        for (const std::string& kernel : gpu::Matmul::kernels(*device(), shape)) {
+            if (kernel.starts_with("wgmma") && kernel.ends_with(splits)) {
+                EXPECT_EQ(multiply_and_compare(shape, kernel, random()), "");
+            }
+        }
+    };
+    for (const Product& product : kProducts) {
+        for (const bool turned : {false, true}) {
+            for (const std::uint32_t stride : {262U, 261U}) {
+                MatmulShape shape = shape_of(product, 141, 259, 192, false);
+                shape.c.transposed = turned;
+                shape.c.stride = stride;
+                compare(shape, "splits 1");
+            }
+            MatmulShape shape = shape_of(product, 130, 257, 1088, false);
+            shape.c.transposed = turned;
+            compare(shape, "splits 2");
+            shape.k = 256;
+            shape.batch = 2;
+            compare(shape, "splits 1");
+        }
+    }
+}
+
 TEST_F(MatmulTest, OneElement) {
     for (const Product& product : kProducts) {
         EXPECT_EQ(multiply_and_compare(shape_of(product, 1, 1, 1, false), "", random()), "");
