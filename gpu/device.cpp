@@ -355,9 +355,14 @@ void DeviceState::close() noexcept {
     for (const auto& [kernel, pipeline] : pipelines_) {
         vk.vkDestroyPipeline(device_, pipeline, nullptr);
     }
+    // Unlike most, these take no null handles, and there are some where creating failed.
     for (const auto& [module, binary] : binaries_) {
-        vk.vkDestroyCuFunctionNVX(device_, binary.function, nullptr);
-        vk.vkDestroyCuModuleNVX(device_, binary.module, nullptr);
+        if (binary.function != VK_NULL_HANDLE) {
+            vk.vkDestroyCuFunctionNVX(device_, binary.function, nullptr);
+        }
+        if (binary.module != VK_NULL_HANDLE) {
+            vk.vkDestroyCuModuleNVX(device_, binary.module, nullptr);
+        }
     }
     vk.vkDestroyPipelineCache(device_, pipeline_cache_, nullptr);
     vk.vkDestroyPipelineLayout(device_, pipeline_layout_, nullptr);
