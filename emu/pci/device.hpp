@@ -23,6 +23,7 @@ class Device {
     struct Region {
         uint64_t size = 0;  ///< bytes; 0: there is no such region
         int memory = -1;    ///< descriptor of what the client may map instead of asking; -1: none
+        uint64_t mappable = 0;  ///< what lies before is to be asked for all the same: whole pages
     };
     virtual Region region(unsigned index) const = 0;
     virtual unsigned msix_vectors() const = 0;

@@ -35,9 +35,12 @@ constexpr uint32_t kSmuArgument = 0x100B4;  // reads as the result
 constexpr uint32_t kAlive = 0x3F000;
 constexpr uint32_t kAliveBlock = 0x3F100;  // ours
 
-// Mailboxes: the management channel is number 0, a context's 1 + its id.
+// Mailboxes: the management channel is number 0, a context's 1 + its id. BAR 4 has the X2I tails,
+// whose writing is the doorbell, in its first part, and what nobody has to be told of in its
+// second, which the driver reaches without us: of a command's seven accesses one is left.
 constexpr uint32_t kRingBytes = 0x1000;               // ours
-constexpr uint32_t kChannelRegisters = 0x1000;        // ours: bytes of BAR 4 for each channel
+constexpr uint32_t kChannelRegisters = 0x1000;        // ours: bytes of each part for each channel
+constexpr uint32_t kSharedRegisters = 0x20000;        // ours: where the second part begins
 constexpr unsigned kManagementVector = kVectors - 1;  // ours
 
 }  // namespace xdna::emu::pci::layout

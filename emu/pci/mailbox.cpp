@@ -45,7 +45,7 @@ void Mailbox::set(Register at, uint32_t value) {
     store(registers_, at, value);
 }
 
-std::vector<Message> Mailbox::take(std::string& problem) {
+std::vector<Message> Mailbox::take(uint32_t tail, std::string& problem) {
     std::vector<Message> messages;
     const auto wrong = [&](const std::string& what) {
         dead_ = true;
@@ -57,7 +57,6 @@ std::vector<Message> Mailbox::take(std::string& problem) {
     }
     // The ring is memory that the driver shares: what it wrote before the tail is to be seen.
     std::atomic_thread_fence(std::memory_order_acquire);
-    const uint32_t tail = get(kX2iTail);
     if (tail > x2i_.size() || tail % sizeof(uint32_t) != 0) {
         return wrong("X2I tail " + std::to_string(tail));
     }

@@ -21,15 +21,14 @@ struct Message {
 /// Not thread-safe: its owner's lock guards it. Offsets are in bytes.
 class Mailbox {
   public:
-    /// Registers of a channel, from its first in the mailbox BAR. The driver takes the interrupt
-    /// register for the one after the I2X head.
+    /// Registers that a channel shares with the driver, from its first in the mailbox BAR. The
+    /// driver takes the interrupt register for the one after the I2X head.
     enum Register : uint32_t {
-        kX2iTail = 0x0,
-        kX2iHead = 0x4,
-        kI2xTail = 0x8,
-        kI2xHead = 0x10,
-        kInterrupt = 0x14,
-        kRegisterBytes = 0x18,
+        kX2iHead = 0x0,
+        kI2xTail = 0x4,
+        kI2xHead = 0x8,
+        kInterrupt = 0xC,
+        kRegisterBytes = 0x10,
     };
 
     /// `registers` and `rings` lie in the device's memory: kRegisterBytes, and two rings (X2I,
@@ -40,12 +39,14 @@ class Mailbox {
     /// The driver wrote the X2I tail: the messages up to it, in order. Empty and `problem` set
     /// where the ring does not hold what it should; the channel is then dead, as firmware that
     /// lost its way would be.
-    std::vector<Message> take(std::string& problem);
+    std::vector<Message> take(uint32_t tail, std::string& problem);
     /// Queues a reply, and puts into the ring what fits. True where the driver is to be
     /// interrupted.
     bool put(Message message);
-    /// The driver wrote the I2X head, which makes room: as put().
+    /// The driver may have moved the I2X head, which makes room: as put().
     bool flush();
+    /// There are replies that found no room.
+    bool waits() const { return !dead_ && !waiting_.empty(); }
 
   private:
     uint32_t get(Register at) const;

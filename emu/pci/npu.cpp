@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <system_error>
@@ -20,13 +21,13 @@ constexpr uint32_t kPspOk = 0, kPspBadState = 0xFFFF0007, kSmuOk = 1, kSmuUnknow
 /// The management protocol that emu/firmware speaks.
 constexpr uint32_t kMailboxMagic = 0x55504E5F, kProtocolMajor = 5, kProtocolMinor = 8;
 
-std::span<std::byte> map_memory(int file, size_t size) {
+std::span<std::byte> map_memory(int file, const char* name, size_t size) {
     if (file < 0 || ::ftruncate(file, static_cast<off_t>(size)) != 0) {
-        throw std::system_error(errno, std::generic_category(), "the NPU's SRAM");
+        throw std::system_error(errno, std::generic_category(), name);
     }
     void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (data == MAP_FAILED) {
-        throw std::system_error(errno, std::generic_category(), "the NPU's SRAM: mmap");
+        throw std::system_error(errno, std::generic_category(), std::string(name) + ": mmap");
     }
     return {static_cast<std::byte*>(data), size};
 }
@@ -39,18 +40,20 @@ std::string hex(uint64_t value) {
 
 }  // namespace
 
-Npu::Npu(firmware::LogSink log)
-    : log_(std::move(log)),
-      registers_(layout::kRegisterBytes),
-      mailbox_registers_(layout::kMailboxBytes),
-      sram_file_(::memfd_create("xdna-npu-sram", MFD_CLOEXEC)),
-      sram_(map_memory(sram_file_.get(), layout::kSramBytes)) {
+Npu::Shared::Shared(const char* name, size_t size)
+    : file(::memfd_create(name, MFD_CLOEXEC)), bytes(map_memory(file.get(), name, size)) {}
+
+Npu::Shared::~Shared() {
+    ::munmap(bytes.data(), bytes.size());
+}
+
+Npu::Npu(firmware::LogSink log) : log_(std::move(log)), registers_(layout::kRegisterBytes) {
     reset();
+    room_maker_ = std::jthread([this](const std::stop_token& stop) { make_room(stop); });
 }
 
 Npu::~Npu() {
     stop_firmware();
-    ::munmap(sram_.data(), sram_.size());
 }
 
 Device::Region Npu::region(unsigned index) const {
@@ -60,9 +63,9 @@ Device::Region Npu::region(unsigned index) const {
         case layout::kMsixBar:
             return {layout::kMsixBytes};
         case layout::kSramBar:
-            return {layout::kSramBytes, sram_file_.get()};
+            return {layout::kSramBytes, sram_.file.get()};
         case layout::kMailboxBar:
-            return {layout::kMailboxBytes};
+            return {layout::kMailboxBytes, mailbox_registers_.file.get(), layout::kSharedRegisters};
         case kConfigRegion:
             return {ConfigSpace::kBytes};
         default:
@@ -79,9 +82,9 @@ void Npu::read(unsigned region, uint64_t offset, std::span<std::byte> to) {
         case layout::kRegisterBar:
             return copy(registers_);
         case layout::kSramBar:
-            return copy(sram_);
+            return copy(sram_.bytes);
         case layout::kMailboxBar:
-            return copy(mailbox_registers_);
+            return copy(mailbox_registers_.bytes);
         case kConfigRegion:
             return config_.read(offset, to);
         default:  // the MSI-X table is QEMU's
@@ -104,10 +107,10 @@ void Npu::write(unsigned region, uint64_t offset, std::span<const std::byte> fro
             }
             break;
         case layout::kSramBar:
-            copy(sram_);
+            copy(sram_.bytes);
             break;
         case layout::kMailboxBar:
-            copy(mailbox_registers_);
+            copy(mailbox_registers_.bytes);
             mailbox_written(offset);
             break;
         case kConfigRegion:
@@ -135,8 +138,8 @@ void Npu::reset() {
     stop_firmware();
     const std::lock_guard lock(mutex_);
     std::fill(registers_.begin(), registers_.end(), std::byte{0});
-    std::fill(mailbox_registers_.begin(), mailbox_registers_.end(), std::byte{0});
-    std::fill(sram_.begin(), sram_.end(), std::byte{0});
+    std::ranges::fill(mailbox_registers_.bytes, std::byte{0});
+    std::ranges::fill(sram_.bytes, std::byte{0});
     set(layout::kPspCommand, layout::kPspReady);
     set(layout::kWaitMode, 1);
 }
@@ -233,23 +236,26 @@ void Npu::stop_firmware() {
 }
 
 void Npu::open(unsigned index, unsigned vector) {
-    const auto registers =
-        std::span(mailbox_registers_)
-            .subspan(size_t{index} * layout::kChannelRegisters, Mailbox::kRegisterBytes);
+    const size_t doorbell = size_t{index} * layout::kChannelRegisters;
+    const auto tail = mailbox_registers_.bytes.subspan(doorbell, sizeof(uint32_t));
+    std::ranges::fill(tail, std::byte{0});
+    const auto registers = mailbox_registers_.bytes.subspan(layout::kSharedRegisters + doorbell,
+                                                            Mailbox::kRegisterBytes);
     const auto rings =
-        sram_.subspan(size_t{index} * 2 * layout::kRingBytes, size_t{2} * layout::kRingBytes);
+        sram_.bytes.subspan(size_t{index} * 2 * layout::kRingBytes, size_t{2} * layout::kRingBytes);
     channels_[index].emplace(
         Channel{Mailbox(registers, rings, layout::kRingBytes), vector, next_serial_++});
 }
 
 void Npu::announce() {
     // aie2_pci.c, struct mgmt_mbox_chann_info; tail before head, unlike in CREATE_CONTEXT.
-    const uint32_t block[16] = {layout::kMailboxBase + Mailbox::kX2iTail,
-                                layout::kMailboxBase + Mailbox::kX2iHead,
+    constexpr uint32_t kShared = layout::kMailboxBase + layout::kSharedRegisters;
+    const uint32_t block[16] = {layout::kMailboxBase,
+                                kShared + Mailbox::kX2iHead,
                                 layout::kSramBase,
                                 layout::kRingBytes,
-                                layout::kMailboxBase + Mailbox::kI2xTail,
-                                layout::kMailboxBase + Mailbox::kI2xHead,
+                                kShared + Mailbox::kI2xTail,
+                                kShared + Mailbox::kI2xHead,
                                 layout::kSramBase + layout::kRingBytes,
                                 layout::kRingBytes,
                                 kMailboxMagic,
@@ -257,16 +263,16 @@ void Npu::announce() {
                                 kProtocolMajor,
                                 kProtocolMinor};
     const uint32_t address = layout::kSramBase + layout::kAliveBlock;
-    std::memcpy(sram_.data() + layout::kAliveBlock, block, sizeof block);
-    std::memcpy(sram_.data() + layout::kAlive, &address, sizeof address);
+    std::memcpy(sram_.bytes.data() + layout::kAliveBlock, block, sizeof block);
+    std::memcpy(sram_.bytes.data() + layout::kAlive, &address, sizeof address);
 }
 
 void Npu::open_channel(firmware::CreateContextReply& reply) {
     const unsigned index = 1 + reply.context_id;
-    const uint32_t registers = layout::kMailboxBase + index * layout::kChannelRegisters;
+    const uint32_t doorbell = layout::kMailboxBase + index * layout::kChannelRegisters;
+    const uint32_t registers = doorbell + layout::kSharedRegisters;
     const uint32_t rings = layout::kSramBase + index * 2 * layout::kRingBytes;
-    reply.cq_pair[0] = {.x2i = {registers + Mailbox::kX2iHead, registers + Mailbox::kX2iTail, rings,
-                                layout::kRingBytes},
+    reply.cq_pair[0] = {.x2i = {registers + Mailbox::kX2iHead, doorbell, rings, layout::kRingBytes},
                         .i2x = {registers + Mailbox::kI2xHead, registers + Mailbox::kI2xTail,
                                 rings + layout::kRingBytes, layout::kRingBytes}};
     const std::lock_guard lock(mutex_);
@@ -282,7 +288,7 @@ void Npu::close_channel(uint32_t context) {
 
 void Npu::mailbox_written(uint64_t offset) {
     const auto index = static_cast<unsigned>(offset / layout::kChannelRegisters);
-    if (index >= kChannels) {
+    if (index >= kChannels || offset % layout::kChannelRegisters != 0) {
         return;
     }
     std::vector<Message> messages;
@@ -295,18 +301,9 @@ void Npu::mailbox_written(uint64_t offset) {
             return;
         }
         serial = channel->serial;
-        switch (offset % layout::kChannelRegisters) {
-            case Mailbox::kX2iTail:
-                messages = channel->mailbox.take(problem);
-                break;
-            case Mailbox::kI2xHead:
-                if (channel->mailbox.flush()) {
-                    raise(channel->vector);
-                }
-                break;
-            default:
-                break;
-        }
+        uint32_t tail = 0;
+        std::memcpy(&tail, mailbox_registers_.bytes.data() + offset, sizeof tail);
+        messages = channel->mailbox.take(tail, problem);
     }
     if (!problem.empty()) {
         log_(true, "mailbox " + std::to_string(index) + ": " + problem);
@@ -339,8 +336,35 @@ void Npu::handle(unsigned index, uint64_t serial, const Message& message) {
 void Npu::reply(unsigned index, uint64_t serial, Message message) {
     const std::lock_guard lock(mutex_);
     auto& channel = channels_[index];
-    if (channel && channel->serial == serial && channel->mailbox.put(std::move(message))) {
+    if (!channel || channel->serial != serial) {
+        return;
+    }
+    if (channel->mailbox.put(std::move(message))) {
         raise(channel->vector);
+    }
+    if (channel->mailbox.waits()) {
+        no_room_.notify_one();
+    }
+}
+
+bool Npu::someone_waits() const {
+    return std::ranges::any_of(
+        channels_, [](const auto& channel) { return channel && channel->mailbox.waits(); });
+}
+
+// The driver makes room by moving the I2X head, which it does without telling: as long as replies
+// wait for that, it is looked at.
+void Npu::make_room(const std::stop_token& stop) {
+    constexpr std::chrono::milliseconds kPause{1};
+    std::unique_lock lock(mutex_);
+    while (no_room_.wait(lock, stop, [this] { return someone_waits(); }) &&
+           !stop.stop_requested()) {
+        for (auto& channel : channels_) {
+            if (channel && channel->mailbox.flush()) {
+                raise(channel->vector);
+            }
+        }
+        no_room_.wait_for(lock, stop, kPause, [] { return false; });
     }
 }
 

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
 #include "emu/firmware/firmware.hpp"
@@ -40,6 +43,17 @@ class Npu final : public Device, private firmware::Iommu, private MessageHost {
     /// The management channel, and one for each context.
     static constexpr unsigned kChannels = 7;
 
+    /// Memory that QEMU maps into the guest.
+    struct Shared {
+        Shared(const char* name, size_t size);
+        ~Shared();
+        Shared(const Shared&) = delete;
+        Shared& operator=(const Shared&) = delete;
+
+        const UniqueFd file;
+        const std::span<std::byte> bytes;
+    };
+
     struct Channel {
         Mailbox mailbox;
         unsigned vector;
@@ -63,6 +77,8 @@ class Npu final : public Device, private firmware::Iommu, private MessageHost {
     void handle(unsigned index, uint64_t serial, const Message& message);
     void reply(unsigned index, uint64_t serial, Message message);
     void raise(unsigned vector);
+    bool someone_waits() const;
+    void make_room(const std::stop_token& stop);
 
     const firmware::LogSink log_;
     ConfigSpace config_;
@@ -71,13 +87,14 @@ class Npu final : public Device, private firmware::Iommu, private MessageHost {
     /// Guards what the firmware's thread reaches: registers, mailboxes, vectors.
     mutable std::mutex mutex_;
     std::vector<std::byte> registers_;
-    std::vector<std::byte> mailbox_registers_;
-    UniqueFd sram_file_;
-    std::span<std::byte> sram_;
+    Shared mailbox_registers_{"xdna-npu-mailboxes", layout::kMailboxBytes};
+    Shared sram_{"xdna-npu-sram", layout::kSramBytes};
     std::array<std::optional<Channel>, kChannels> channels_;
     std::array<UniqueFd, layout::kVectors> vectors_;
     uint64_t next_serial_ = 1;
     std::unique_ptr<firmware::Firmware> firmware_;  ///< while it runs
+    std::condition_variable_any no_room_;
+    std::jthread room_maker_;
 };
 
 }  // namespace xdna::emu::pci

@@ -72,6 +72,17 @@ struct RegionInfo {
     uint64_t offset;
 };
 
+/// linux/vfio.h: vfio_region_info_cap_sparse_mmap with one area.
+struct MappableArea {
+    uint16_t capability;
+    uint16_t version;
+    uint32_t next;
+    uint32_t areas;
+    uint32_t reserved;
+    uint64_t offset;
+    uint64_t length;
+};
+
 struct InterruptInfo {
     uint32_t size;
     uint32_t flags;  ///< 1 by eventfd, 8 the number of vectors cannot be changed in use
@@ -269,16 +280,35 @@ VfioUserServer::Reply VfioUserServer::region_info(Request& request) {
     if (!request.take(info) || info.index >= kRegions) {
         return refuse(EINVAL, "DEVICE_GET_REGION_INFO: region " + std::to_string(info.index));
     }
-    constexpr uint32_t kReadWrite = 3, kMap = 4;
+    constexpr uint32_t kReadWrite = 3, kMap = 4, kCapabilities = 8;
+    constexpr uint16_t kSparseMap = 1;
     const Device::Region region = device_.region(info.index);
-    const uint32_t flags = region.size == 0 ? 0 : kReadWrite | (region.memory >= 0 ? kMap : 0);
-    return {.body = bytes_of(RegionInfo{.size = sizeof info,
-                                        .flags = flags,
-                                        .index = info.index,
-                                        .capabilities = 0,
-                                        .length = region.size,
-                                        .offset = 0}),
-            .descriptor = region.memory};
+    const uint32_t room = info.size;
+    info = {.size = sizeof info,
+            .flags = region.size == 0 ? 0 : kReadWrite | (region.memory >= 0 ? kMap : 0),
+            .index = info.index,
+            .capabilities = 0,
+            .length = region.size,
+            .offset = 0};
+    std::vector<std::byte> capability;
+    if (region.mappable != 0) {
+        info.size += sizeof(MappableArea);
+        info.flags |= kCapabilities;
+        info.capabilities = sizeof info;
+        // A client that has no room for it learns how much it is to have, and asks again.
+        if (room >= info.size) {
+            capability = bytes_of(MappableArea{.capability = kSparseMap,
+                                               .version = 1,
+                                               .next = 0,
+                                               .areas = 1,
+                                               .reserved = 0,
+                                               .offset = region.mappable,
+                                               .length = region.size - region.mappable});
+        }
+    }
+    Reply reply{.body = bytes_of(info), .descriptor = region.memory};
+    append(reply.body, capability.data(), capability.size());
+    return reply;
 }
 
 VfioUserServer::Reply VfioUserServer::interrupt_info(Request& request) {

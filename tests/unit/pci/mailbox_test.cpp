@@ -30,10 +30,7 @@ class MailboxTest : public testing::Test {
         std::memcpy(rings.data() + at, payload.data(), payload.size() * sizeof(uint32_t));
         return at + kHeaderBytes + bytes;
     }
-    std::vector<Message> take(uint32_t tail) {
-        put(registers, Mailbox::kX2iTail, tail);
-        return mailbox.take(problem);
-    }
+    std::vector<Message> take(uint32_t tail) { return mailbox.take(tail, problem); }
     Message reply(uint32_t id, size_t bytes) const {
         return {id, 0x108, std::vector<std::byte>(bytes)};
     }
@@ -69,9 +66,8 @@ TEST_F(MailboxTest, GoesOnAtTheStartAfterATombstone) {
 TEST_F(MailboxTest, NothingBadGetsPastTheRing) {
     for (const uint32_t tail : {kRing + 4, 3U, 0xFFFFFFFFU}) {
         Mailbox fresh(registers, rings, kRing);
-        put(registers, Mailbox::kX2iTail, tail);
         problem.clear();
-        EXPECT_TRUE(fresh.take(problem).empty());
+        EXPECT_TRUE(fresh.take(tail, problem).empty());
         EXPECT_NE(problem.find("X2I tail"), std::string::npos) << tail;
     }
 }

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -109,12 +110,12 @@ class NpuTest : public testing::Test {
             write(2, x2i, word);
             x2i += sizeof word;
         }
-        write(4, Mailbox::kX2iTail, x2i);
-        EXPECT_EQ(read(4, Mailbox::kX2iHead), x2i);
+        write(4, 0, x2i);
+        EXPECT_EQ(read(4, layout::kSharedRegisters + Mailbox::kX2iHead), x2i);
         return reply();
     }
     std::vector<uint32_t> reply() {
-        const uint32_t tail = read(4, Mailbox::kI2xTail);
+        const uint32_t tail = read(4, layout::kSharedRegisters + Mailbox::kI2xTail);
         if (i2x == tail) {
             return {};
         }
@@ -126,7 +127,7 @@ class NpuTest : public testing::Test {
         }
         i2x += 16 + size;
         EXPECT_EQ(i2x, tail);
-        write(4, Mailbox::kI2xHead, i2x);
+        write(4, layout::kSharedRegisters + Mailbox::kI2xHead, i2x);
         return words;
     }
     void start() {
@@ -159,6 +160,60 @@ TEST_F(NpuTest, IsAPhoenixOnTheBus) {
     EXPECT_EQ(capabilities, (std::vector<uint32_t>{0x01, 0x10, 0x11, 0x09}));
     write(kConfigRegion, 0, 0);
     EXPECT_EQ(config(0), 0x15021022U) << "identity cannot be written";
+}
+
+TEST_F(NpuTest, WhatNeedsNoDoorbellMayBeMapped) {
+    constexpr uint32_t kMapped = 4, kCapabilities = 8, kInfo = 32, kArea = 32;
+    const auto words = [this](uint32_t region, uint32_t room) {
+        const Reply reply =
+            call(5, bytes(room, uint32_t{0}, region, uint32_t{0}, uint64_t{0}, uint64_t{0}));
+        EXPECT_EQ(reply.error, 0U);
+        std::vector<uint32_t> out(reply.body.size() / sizeof(uint32_t));
+        std::memcpy(out.data(), reply.body.data(), reply.body.size());
+        return out;
+    };
+    EXPECT_EQ(words(0, kInfo).at(1) & kMapped, 0U);
+    EXPECT_EQ(words(2, kInfo).at(1) & (kMapped | kCapabilities), kMapped) << "all of it";
+    // linux/vfio.h: how much room the capability takes is said first, then it is asked for again.
+    const auto asked = words(4, kInfo);
+    ASSERT_EQ(asked.size(), kInfo / 4);
+    EXPECT_EQ(asked[0], kInfo + kArea);
+    EXPECT_EQ(asked[1] & (kMapped | kCapabilities), kMapped | kCapabilities);
+    const auto told = words(4, asked[0]);
+    ASSERT_EQ(told.size(), asked[0] / 4);
+    EXPECT_EQ(told[3], kInfo) << "where the capability is";
+    EXPECT_EQ(std::vector(told.begin() + 8, told.end()),
+              (std::vector<uint32_t>{1 | 1U << 16, 0, 1, 0, layout::kSharedRegisters, 0,
+                                     layout::kMailboxBytes - layout::kSharedRegisters, 0}));
+}
+
+TEST_F(NpuTest, RepliesWaitUntilTheDriverHasRead) {
+    start();
+    constexpr uint64_t kTail = layout::kSharedRegisters + Mailbox::kI2xTail;
+    constexpr uint32_t kReply = 16 + 20;
+    const auto ask = [this] {
+        if (x2i + 20 > layout::kRingBytes - 4) {
+            write(2, x2i, 0xDEADFACE);
+            x2i = 0;
+        }
+        for (const uint32_t word : {4U, 4U | 1U << 16, ++id, 0x108U, 0U}) {
+            write(2, x2i, word);
+            x2i += sizeof word;
+        }
+        write(4, 0, x2i);
+    };
+    // One reply more than the ring takes, since a full one would look empty.
+    const uint32_t fit = (layout::kRingBytes - 4) / kReply;
+    for (uint32_t i = 0; i <= fit; ++i) {
+        ask();
+    }
+    EXPECT_EQ(read(4, kTail), fit * kReply);
+    write(4, layout::kSharedRegisters + Mailbox::kI2xHead, 2 * kReply);
+    for (int i = 0; i < 10'000 && read(4, kTail) != kReply; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(read(4, kTail), kReply);
+    EXPECT_EQ(read(2, layout::kRingBytes + 8), id);
 }
 
 TEST_F(NpuTest, FirmwareComesUpAndAnswers) {
