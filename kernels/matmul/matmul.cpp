@@ -1,6 +1,7 @@
 #include "kernels/matmul/matmul.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -135,12 +136,34 @@ std::vector<uint32_t> int8_reference(const Shape& shape, const std::vector<uint8
                                      const std::vector<uint8_t>& b_bytes) {
     const auto* a = reinterpret_cast<const int8_t*>(a_bytes.data());
     const auto* b = reinterpret_cast<const int8_t*>(b_bytes.data());
+    // A product of 64 bits is two of 32, of b's columns j and j + 1: x y + 2^32 x z. What the lower
+    // sum borrowed from the upper one is given back at the end, where its sign says so: kMaxSide
+    // products do not reach it.
+    constexpr uint64_t kLanes = 4;
+    const uint64_t groups = (shape.n + 2 * kLanes - 1) / (2 * kLanes);
+    std::vector<std::array<uint64_t, kLanes>> pairs(groups * shape.k);
+    for (uint64_t t = 0; t < shape.k; ++t) {
+        for (uint64_t j = 0; j < shape.n; ++j) {
+            const auto value = static_cast<uint64_t>(int64_t{b[t * shape.n + j]});
+            pairs[j / (2 * kLanes) * shape.k + t][j / 2 % kLanes] += value << (j % 2 * 32);
+        }
+    }
     std::vector<uint32_t> sums(shape.m * shape.n);
     for (uint64_t i = 0; i < shape.m; ++i) {
-        uint32_t* row = &sums[i * shape.n];
-        for (uint64_t t = 0; t < shape.k; ++t) {
-            for (uint64_t j = 0; j < shape.n; ++j) {
-                row[j] += static_cast<uint32_t>(a[i * shape.k + t] * b[t * shape.n + j]);
+        for (uint64_t group = 0; group < groups; ++group) {
+            std::array<uint64_t, kLanes> both{};
+            for (uint64_t t = 0; t < shape.k; ++t) {
+                const auto x = static_cast<uint64_t>(int64_t{a[i * shape.k + t]});
+                for (uint64_t lane = 0; lane < kLanes; ++lane) {
+                    both[lane] += x * pairs[group * shape.k + t][lane];
+                }
+            }
+            const uint64_t first = group * 2 * kLanes;
+            for (uint64_t j = first; j < std::min(first + 2 * kLanes, shape.n); ++j) {
+                const uint64_t sum = both[(j - first) / 2];
+                const auto lower = static_cast<uint32_t>(sum);
+                sums[i * shape.n + j] =
+                    j % 2 == 0 ? lower : static_cast<uint32_t>(sum >> 32) + (lower >> 31);
             }
         }
     }
