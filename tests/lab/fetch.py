@@ -1,11 +1,13 @@
 """What the lab is made of, taken from Debian: QEMU, XRT, busybox and kernels, unpacked below
 build/lab. Nothing is installed, nothing needs root: programs run through the root's own loader.
 """
+import ctypes
 import lzma
 import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import tarfile
 
@@ -102,9 +104,9 @@ class Lab:
 
     # --- kernels
     def kernel(self, series):
-        """The folder of the newest kernel of a series ('7.3'): vmlinuz, version, modules in order."""
+        """The folder of the newest kernel of a series ('7.3'): image, version, modules in order."""
         folder = self.folder / "kernel" / series
-        if (folder / "modules").exists():
+        if (folder / "modules").exists() and (folder / "image").exists():
             return folder
         self._lists()
         # Same flavour everywhere: the plain one; the cloud kernel has no NPU driver.
@@ -120,7 +122,7 @@ class Lab:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for name, data in members(binary, lambda name: "/vmlinuz" in name):
-            (folder / "vmlinuz").write_bytes(data)
+            (folder / "image").write_bytes(kernel_proper(data))
         found = {module_name(name): data for name, data in members(modules, lambda name: ".ko" in name)}
         order = closure(found, MODULES)
         for position, name in enumerate(order):
@@ -143,6 +145,29 @@ def members(package, wanted):
 
 def module_name(path):
     return pathlib.PurePath(path).name.split(".ko")[0].replace("-", "_")
+
+
+def kernel_proper(vmlinuz):
+    """The ELF file that a vmlinuz unpacks at boot, which takes the guest two seconds: QEMU starts that, too
+    (PVH). Where it cannot be unpacked here, the vmlinuz itself."""
+    # Documentation/arch/x86/boot.rst: sectors of set-up code; where the payload lies behind them, and its
+    # length; its last word is the length of what it unpacks to.
+    setup_sectors = vmlinuz[0x1F1]
+    offset, length = struct.unpack_from("<II", vmlinuz, 0x248)
+    payload = vmlinuz[(setup_sectors + 1) * 512 + offset:][:length]
+    if not payload.startswith(b"\x28\xb5\x2f\xfd"):
+        return vmlinuz
+    try:
+        decompress = ctypes.CDLL("libzstd.so.1").ZSTD_decompress  # dpkg needs it: it is there
+    except OSError:
+        return vmlinuz
+    decompress.restype = ctypes.c_size_t
+    decompress.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+    size = int.from_bytes(payload[-4:], "little")
+    kernel = ctypes.create_string_buffer(size)
+    if decompress(kernel, size, payload[:-4], len(payload) - 4) != size or kernel.raw[:4] != b"\x7fELF":
+        return vmlinuz
+    return kernel.raw
 
 
 def unpacked(data):
