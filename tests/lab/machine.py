@@ -16,13 +16,11 @@ GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 MEMORY = "1G"
 RESULT_BYTES = 64 << 20
 FIRMWARE = "lib/firmware/amdnpu/1502_00/npu.sbin"
-# What a boot under TCG need not do: watch itself, account, guard its own read-only memory, test its ciphers,
-# clear memory twice, name the constants of traces, load the certificates that modules are checked against
-# (apt checked their package), and wait for RCU's timers. Most of what a case takes is the driver waiting for
-# grace periods.
+# What a boot under TCG need not do: watch itself, account, test its ciphers, clear memory twice, name the
+# constants of traces, and wait for RCU's timers. Most of what a case takes is the driver waiting for grace periods.
+# What guards the kernel (rodata, the signatures of its modules) stays: it costs two seconds.
 QUICK = ("mitigations=off rcupdate.rcu_expedited=1 psi=0 nowatchdog audit=0 lsm=capability tsc=reliable "
-         "rodata=off cryptomgr.notests=1 init_on_alloc=0 damon_stat.enabled=0 "
-         "initcall_blacklist=load_system_certificate_list,trace_eval_init")
+         "cryptomgr.notests=1 init_on_alloc=0 damon_stat.enabled=0 initcall_blacklist=trace_eval_init")
 # The processor: the widest that TCG has, less what costs time. A string instruction is a loop over bytes to
 # TCG, so Linux is told that none is fast (erms to fsrc), and goes by words instead: eight times less to do
 # where a heap of 64 MiB is cleared.
