@@ -126,8 +126,8 @@ bench/npu.libs                := kernels flow as isa xdna image
 bench/count_instructions.libs := xdna image support
 
 # --- suites in the lab (tests/lab/suites.py): those of `make test`, and all, the longest first ------
-LAB_QUICK   := conformance
-LAB_SUITES  := carveout conformance older faults xrt xrt-door
+LAB_QUICK   := conformance containers
+LAB_SUITES  := carveout conformance faults older xrt containers xrt-door
 LAB         = tests/lab/lab --build $(BUILD)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
@@ -384,7 +384,7 @@ lab-test: all $(BUILD)/tests/conformance ## every suite on an unmodified kernel 
 
 .PHONY: lab-quick
 lab-quick: all $(BUILD)/tests/conformance
-	$(Q)tests/run --timeout 1200 $(call lab_rows,$(LAB_QUICK))
+	$(Q)tests/run --jobs $(shell nproc) --timeout 1200 $(call lab_rows,$(LAB_QUICK))
 
 .PHONY: lab-cost
 lab-cost: all $(BUILD)/bench/count_instructions $(call archive,support) ## a command in user space, libxdna beside AMD's XRT

@@ -98,6 +98,13 @@ class Xrt(Suite):
                 programs.file(file, "lab/kernels/" + file.name)
 
 
+class Containers(Suite):
+    """What AMD's own tool makes of our xclbins."""
+
+    def tools(self, lab):
+        return ((lab.root / "usr/bin/xclbinutil", "xclbinutil"),)
+
+
 class Cost(Xrt):
     """A command through libxdna and through XRT, counted by the emulator."""
 
@@ -173,6 +180,7 @@ SUITES = {
     "xrt": Xrt(parameters="tdr_timeout_ms=0", programs=("bin/xdna-run",)),
     "cost": Cost(parameters="tdr_timeout_ms=0"),
     "xrt-door": Xrt(kernel=None, mode="sva", parameters="tdr_timeout_ms=0"),
+    "containers": Containers(kernel=None, mode="sva", rows=((120, "xclbinutil", "xclbinutil-reads"),)),
     "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe", "tests/conformance"), processors=2),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image"), processors=2),
 }
