@@ -275,15 +275,16 @@ PRECOMPILE     = -include $(PRECOMPILED)/$(KIND).hpp
 STANDARD      := algorithm array bit cstdint cstdio cstring functional map memory optional set span stdexcept string \
                  string_view vector
 headers.test  := gtest/gtest.h
-PARSED_ONCE   := $(patsubst %,$(PRECOMPILED)/%.hpp.gch,library awaited test $(if $(SANITIZE),model,tool))
+PARSED_ONCE    = $(PRECOMPILED)/$(KIND).hpp.gch
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros
-$(PARSED_ONCE): $(PRECOMPILED)/%.hpp.gch:
+.SECONDARY: $(patsubst %,$(PRECOMPILED)/%.hpp.gch,library awaited model tool test)
+$(PRECOMPILED)/%.hpp.gch:
 	@mkdir -p $(@D)
 	$(Q)printf '#include <%s>\n' $(STANDARD) $(headers.$*) >$(PRECOMPILED)/$*.hpp
 	$(call quiet,CXX,$@)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(flags.$*) -w -x c++-header -o $@ $(PRECOMPILED)/$*.hpp
 endif
 
-$(BUILD)/obj/%.o: %.cpp | $(GENERATED) $(PARSED_ONCE)
+$(BUILD)/obj/%.o: %.cpp | $(GENERATED) $$(PARSED_ONCE)
 	@mkdir -p $(@D)
 	$(call quiet,CXX,$<)$(CXX) $(PRECOMPILE) $(CPPFLAGS) $(CXXFLAGS) $(flags.$(KIND)) -MMD -MP -c -o $@ $<
 
@@ -438,9 +439,13 @@ test: setup ## every test, with AddressSanitizer and UBSan, after setting up thi
 	$(Q)$(MAKE) $(PARALLEL) lab-quick
 
 .PHONY: demo
-demo: setup ## see a virtual NPU probed and at work, after setting up this machine
-	$(Q)$(MAKE) $(PARALLEL) all $(BUILD)/bench/attention
+demo: ## see a virtual NPU probed and at work, after setting up this machine
+	$(Q)scripts/setup $(ROOT_BUILD) demo
+	$(Q)$(MAKE) $(PARALLEL) demo-programs
 	$(Q)scripts/demo $(BUILD)
+
+.PHONY: demo-programs
+demo-programs: $(patsubst %,$(BUILD)/bin/%,xdna-probe xdna-run xdna-emu) $(ALL_GUESTS) $(BUILD)/bench/attention
 
 .PHONY: lint
 lint: $(GENERATED) ## clang-format and clang-tidy over every source
