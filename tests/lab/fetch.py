@@ -1,7 +1,9 @@
 """What the lab is made of, taken from Debian: QEMU, XRT, busybox and kernels, unpacked below
 build/lab. Nothing is installed, nothing needs root: programs run through the root's own loader.
 """
+import contextlib
 import ctypes
+import fcntl
 import lzma
 import os
 import pathlib
@@ -45,6 +47,14 @@ class Lab:
         return [*self.loader(), str(self.root / "usr/bin/qemu-system-x86_64"), "-L", str(self.root / "usr/share/qemu"),
                 "-L", str(self.root / "usr/share/seabios")]
 
+    @contextlib.contextmanager
+    def _alone(self):
+        """Suites that run at once fill the folder one after the other."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     # --- packages
     def _apt(self, *words, **options):
         environment = os.environ | {"APT_CONFIG": str(self.apt / "apt.conf")}
@@ -85,6 +95,10 @@ class Lab:
         return [next(archives.glob(package.replace("=", "_") + "_*.deb")) for package in packages]
 
     def ensure_root(self):
+        with self._alone():
+            self._fill_root()
+
+    def _fill_root(self):
         done = self.root / ".complete"
         if done.exists():
             return
@@ -105,6 +119,10 @@ class Lab:
     # --- kernels
     def kernel(self, series):
         """The folder of the newest kernel of a series ('7.3'): image, version, modules in order."""
+        with self._alone():
+            return self._fill_kernel(series)
+
+    def _fill_kernel(self, series):
         folder = self.folder / "kernel" / series
         if (folder / "modules").exists() and (folder / "image").exists():
             return folder
