@@ -445,7 +445,7 @@ demo: ## see a virtual NPU probed and at work, after setting up this machine
 	$(Q)scripts/demo $(BUILD)
 
 .PHONY: demo-programs
-demo-programs: $(patsubst %,$(BUILD)/bin/%,xdna-probe xdna-run xdna-emu) $(ALL_GUESTS) $(BUILD)/bench/attention
+demo-programs: $(patsubst %,$(BUILD)/bin/%,xdna-probe xdna-run xdna-emu) $(ALL_GUESTS) $(BUILD)/bench/attention $(BUILD)/kernels/.written
 
 .PHONY: lint
 lint: $(GENERATED) ## clang-format and clang-tidy over every source
