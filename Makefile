@@ -127,7 +127,7 @@ bench/count_instructions.libs := xdna image support
 
 # --- suites in the lab (tests/lab/suites.py): those of `make test`, and all, the longest first ------
 LAB_QUICK   := conformance containers
-LAB_SUITES  := carveout conformance faults older xrt containers xrt-door
+LAB_SUITES  := carveout older conformance faults xrt xrt-door containers
 LAB         = tests/lab/lab --build $(BUILD)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------

@@ -77,9 +77,10 @@ def build_initramfs(path, lab, kernel, contents, environment, steps):
 class Machine:
     """Runs while the `with` block does; whatever happens, both processes are gone afterwards."""
 
-    def __init__(self, lab, emulator, kernel, initramfs, mode, interactive=False, smp=2, plugin=None):
+    def __init__(self, lab, emulator, kernel, initramfs, mode, options="", interactive=False, smp=2, plugin=None):
         self.lab, self.emulator, self.kernel, self.initramfs = lab, emulator, kernel, initramfs
-        self.mode, self.interactive, self.smp, self.plugin = MODES[mode], interactive, smp, plugin
+        self.mode, self.options = MODES[mode], options
+        self.interactive, self.smp, self.plugin = interactive, smp, plugin
         self._processes = []
         self.console = ""
         self._rest = ""
@@ -117,7 +118,7 @@ class Machine:
                    "-device", "intel-iommu,caching-mode=on", "-device", device,
                    "-drive", f"file={self.disk},if=virtio,format=raw,cache=unsafe",
                    "-run-with", "exit-with-parent=on", *(["-plugin", self.plugin] if self.plugin else []),
-                   "-append", f"console=ttyS0 panic=-1 quiet intel_iommu=on {QUICK} {clock} {self.mode.kernel}"]
+                   "-append", f"console=ttyS0 panic=-1 quiet intel_iommu=on {QUICK} {clock} {self.mode.kernel} {self.options}"]
         pipes = {} if self.interactive else {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                                              "stderr": subprocess.STDOUT}
         self._spawn(command, **pipes)

@@ -5,6 +5,9 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
+
+from machine import Failed
 
 CURRENT, OLDER = "7.3", "7.2"
 KERNELS = [CURRENT, OLDER]
@@ -36,6 +39,8 @@ class Suite:
     kernel: str | None = CURRENT  # None: behind the user-space door, no guest
     mode: str = "iova"
     parameters: str = ""  # of the module, beside the mode's
+    # Of the kernel, beside the mode's. Counting each page's faults for a cgroup is a twelfth of what a heap takes.
+    options: str = "cgroup_disable=memory"
     # Two processors make TCG spend half its time on their interrupts to each other.
     processors: int = 1
     rows: tuple = ()  # (seconds, name, command)
@@ -87,9 +92,7 @@ class Xrt(Suite):
     def steps(self, build):
         yield 30, "xrt-smi", "xrt-smi-sees-the-npu"
         for kernel in self.KERNELS:
-            manifest = json.loads((build / "kernels" / (kernel + ".json")).read_text())
-            names = " ".join(argument["name"] for argument in manifest["arguments"])
-            yield 90, f"xrt-{kernel}", f"xrt-agrees {kernel} {names}"
+            yield 90, f"xrt-{kernel}", f"xrt-agrees {file_of(kernel)} {' '.join(arguments(build, kernel))}"
 
     def tools(self, lab):
         """(program of the lab's root, its name)"""
@@ -104,6 +107,7 @@ class Xrt(Suite):
         for kernel in self.KERNELS:
             for file in (build / "kernels").glob(kernel + ".*"):
                 programs.file(file, "lab/kernels/" + file.name)
+            programs.file(checked(programs.lab, build, kernel), "lab/checked/" + kernel)
 
 
 class Containers(Suite):
@@ -115,6 +119,8 @@ class Containers(Suite):
 
 class Cost(Xrt):
     """A command through libxdna and through XRT, counted by the emulator."""
+
+    KERNELS = ("passthrough",)
 
     def prepare(self, lab, build):
         counter = GUEST.parent / "guest_counter.cpp"
@@ -154,6 +160,34 @@ XRT_LIBRARIES = ("libxrt_core.so.2", "libxrt_driver_xdna.so.2")
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
 
 
+def file_of(kernel):
+    """Attention's inputs have a form of their own, which xdna-run gives them when it knows the kernel."""
+    return kernel + (".pdi" if kernel.startswith("attention") else ".json")
+
+
+def arguments(build, kernel):
+    """The names of a kernel's buffers, the output's last."""
+    manifest = json.loads((build / "kernels" / (kernel + ".json")).read_text())
+    return [argument["name"] for argument in manifest["arguments"]]
+
+
+def checked(lab, build, kernel):
+    """What a kernel makes of xdna-run's own inputs behind the user-space door, where it is checked against the
+    CPU: once for the programs that are there."""
+    output = lab.folder / "checked" / kernel
+    words = [build / "bin/xdna-emu", "--", build / "bin/xdna-run", build / "kernels" / file_of(kernel)]
+    newest = max(word.stat().st_mtime for word in words if isinstance(word, pathlib.Path))
+    if not output.exists() or output.stat().st_mtime < newest:
+        output.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+            ran = subprocess.run([*words, "--check", "--buffers", folder], check=False, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if ran.returncode != 0:
+                raise Failed(f"{kernel} behind the user-space door: {ran.stdout}")
+            (pathlib.Path(folder) / arguments(build, kernel)[-1]).rename(output)
+    return output
+
+
 def xrt_program(lab, name, source, *more):
     """One of our XRT programs, against XRT's headers and libraries in the lab's root."""
     # XRT's libraries want newer libraries below them than the ones that are linked against here.
@@ -190,6 +224,7 @@ SUITES = {
     "xrt-door": Xrt(kernel=None, mode="sva", parameters="tdr_timeout_ms=0"),
     "containers": Containers(kernel=None, mode="sva", rows=((120, "xclbinutil", "xclbinutil-reads"),)),
     "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe", "tests/conformance"), processors=2,
-                     known=FREED_CUS),
-    "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image"), processors=2),
+                     options="", known=FREED_CUS),
+    "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image"), processors=2,
+                   options=""),
 }
