@@ -18,9 +18,12 @@ RESULT_BYTES = 64 << 20
 FIRMWARE = "lib/firmware/amdnpu/1502_00/npu.sbin"
 # What a boot under TCG need not do: watch itself, account, test its ciphers, clear memory twice, name the
 # constants of traces, and wait for RCU's timers. Most of what a case takes is the driver waiting for grace periods.
-# What guards the kernel (rodata, the signatures of its modules) stays: it costs two seconds.
 QUICK = ("mitigations=off rcupdate.rcu_expedited=1 psi=0 nowatchdog audit=0 lsm=capability tsc=reliable "
          "cryptomgr.notests=1 init_on_alloc=0 damon_stat.enabled=0 initcall_blacklist=trace_eval_init")
+# What guards the kernel, and says nothing about the driver: read-only text, which is searched for writable pages,
+# and, further down, the signatures of modules.
+UNGUARDED = "rodata=off"
+NO_MEMORY_CGROUPS = "cgroup_disable=memory"
 # The processor: the widest that TCG has, less what costs time. A string instruction is a loop over bytes to
 # TCG, so Linux is told that none is fast (erms to fsrc), and goes by words instead: eight times less to do
 # where a heap of 64 MiB is cleared.
@@ -47,14 +50,26 @@ MODES = {
     "sva": Mode(),
     # Translated by the guest's IOMMU. Huge pages: a heap of 64 MiB is 32 mappings instead of 16384.
     "iova": Mode(module="force_iova=1", kernel="transparent_hugepage_shmem=within_size"),
-    # Memory set aside at boot, at its guest physical address. The heap is aligned to 64 MiB in it.
-    "carveout": Mode(kernel="iommu=pt memmap=256M$0x20000000", carveout="0x10000000@0x20000000",
+    # Memory set aside at boot, at its guest physical address. The heap is aligned to 64 MiB in it. Without page
+    # attributes: each of a heap's pages is mapped alone, and would be looked up in their table.
+    "carveout": Mode(kernel="nopat iommu=pt memmap=256M$0x20000000", carveout="0x10000000@0x20000000",
                      door="force_iova=1"),
 }
 
 
-def build_initramfs(path, lab, kernel, contents, environment, steps):
-    """`contents`: function that adds files to the archive. `steps`: shell text."""
+def unsigned(module):
+    """A module without the signature behind it (Linux: include/linux/module_signature.h), which takes longer to
+    verify under TCG than all else that loading does."""
+    magic = b"~Module signature appended~\n"
+    if not module.endswith(magic):
+        return module
+    trailer = len(magic) + 12
+    size = int.from_bytes(module[-len(magic) - 4:-len(magic)], "big")
+    return module[:-trailer - size]
+
+
+def build_initramfs(path, lab, kernel, contents, environment, steps, guarded=True):
+    """`contents`: function that adds files to the archive. `steps`: shell text. `guarded`: modules are signed."""
     with Archive(path) as archive:
         for name in ("proc", "sys", "dev", "tmp", "out", "root", "etc"):
             archive.directory(name)
@@ -66,7 +81,8 @@ def build_initramfs(path, lab, kernel, contents, environment, steps):
         archive.copy(GUEST / "init", "init")
         archive.copy(kernel / "modules", "lab/modules/order")
         for module in (kernel / "modules").read_text().split():
-            archive.copy(kernel / module, "lab/modules/" + module)
+            data = (kernel / module).read_bytes()
+            archive.file("lab/modules/" + module, data if guarded else unsigned(data))
         # The virtual NPU brings its own firmware: the file only has to be there.
         archive.file("usr/" + FIRMWARE, b"virtual NPU firmware".ljust(4096, b"\0"))
         archive.file("lab/environment", "".join(f"export {k}='{v}'\n" for k, v in environment.items()).encode())
@@ -77,9 +93,10 @@ def build_initramfs(path, lab, kernel, contents, environment, steps):
 class Machine:
     """Runs while the `with` block does; whatever happens, both processes are gone afterwards."""
 
-    def __init__(self, lab, emulator, kernel, initramfs, mode, options="", interactive=False, smp=2, plugin=None):
+    def __init__(self, lab, emulator, kernel, initramfs, mode, *options, interactive=False, smp=2, plugin=None):
+        """`options`: of the kernel's command line."""
         self.lab, self.emulator, self.kernel, self.initramfs = lab, emulator, kernel, initramfs
-        self.mode, self.options = MODES[mode], options
+        self.mode, self.options = MODES[mode], " ".join(options)
         self.interactive, self.smp, self.plugin = interactive, smp, plugin
         self._processes = []
         self.console = ""

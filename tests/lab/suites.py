@@ -7,7 +7,7 @@ import re
 import subprocess
 import tempfile
 
-from machine import Failed
+from machine import NO_MEMORY_CGROUPS, UNGUARDED, Failed
 
 CURRENT, OLDER = "7.3", "7.2"
 KERNELS = [CURRENT, OLDER]
@@ -39,8 +39,9 @@ class Suite:
     kernel: str | None = CURRENT  # None: behind the user-space door, no guest
     mode: str = "iova"
     parameters: str = ""  # of the module, beside the mode's
-    # Of the kernel, beside the mode's. Counting each page's faults for a cgroup is a twelfth of what a heap takes.
-    options: str = "cgroup_disable=memory"
+    memory_cgroups: bool = False  # counting each page for them is a twelfth of what a heap takes
+    # Whether the kernel guards itself: two of a boot's six seconds. One suite's does, as Debian boots it.
+    guarded: bool = False
     # Two processors make TCG spend half its time on their interrupts to each other.
     processors: int = 1
     rows: tuple = ()  # (seconds, name, command)
@@ -50,6 +51,11 @@ class Suite:
 
     def steps(self, _build):
         return self.rows
+
+    def options(self):
+        """What it leaves out of its kernel."""
+        return [option for kept, option in ((self.memory_cgroups, NO_MEMORY_CGROUPS), (self.guarded, UNGUARDED))
+                if not kept]
 
     def script(self, build):
         return "".join(f"step {seconds} {name} {command}\n" for seconds, name, command in self.steps(build))
@@ -213,7 +219,7 @@ def compiled(lab, name, *words):
 CONFORMANCE = ((1000, "conformance", "env XDNA_HANG=1 conformance --gtest_output=json:/out/conformance.json"),)
 
 SUITES = {
-    "conformance": Suite(rows=((30, "probe", "xdna-probe"), *CONFORMANCE), different={},
+    "conformance": Suite(rows=((30, "probe", "xdna-probe"), *CONFORMANCE), different={}, guarded=True,
                          programs=("tests/conformance", "bin/xdna-probe")),
     "carveout": Suite(mode="carveout", rows=CONFORMANCE, different=DIFFERENT_IN_CARVEOUT,
                       programs=("tests/conformance",)),
@@ -224,7 +230,7 @@ SUITES = {
     "xrt-door": Xrt(kernel=None, mode="sva", parameters="tdr_timeout_ms=0"),
     "containers": Containers(kernel=None, mode="sva", rows=((120, "xclbinutil", "xclbinutil-reads"),)),
     "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe", "tests/conformance"), processors=2,
-                     options="", known=FREED_CUS),
+                     memory_cgroups=True, known=FREED_CUS),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image"), processors=2,
-                   options=""),
+                   memory_cgroups=True, guarded=True),
 }
