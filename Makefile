@@ -381,7 +381,7 @@ lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)')
 .PHONY: lab-test
 lab-test: all $(BUILD)/tests/conformance ## every suite on an unmodified kernel and driver in QEMU
 	$(Q)$(LAB) fetch || [ $$? = 77 ]
-	$(Q)tests/run --jobs $(shell expr $$(nproc) + 1) --timeout 1200 $(call lab_rows,$(LAB_SUITES))
+	$(Q)tests/run --jobs $(shell expr 2 "*" $$(nproc)) --timeout 1200 $(call lab_rows,$(LAB_SUITES))
 
 .PHONY: lab-quick
 lab-quick: all $(BUILD)/tests/conformance

@@ -14,6 +14,15 @@ void Kernel::adopt(Shape&, std::string_view name, const std::vector<uint64_t>&) 
                                 std::string(name) + ", only bytes");
 }
 
+std::string shape_help(const Kernel& kernel) {
+    std::string text;
+    for (const std::string_view member : kernel.takes()) {
+        text += (text.empty() ? "" : ", ") + std::string(member);
+    }
+    const std::string note(kernel.shape_note());
+    return note.empty() ? text : text + " (" + note + ")";
+}
+
 std::span<const Kernel* const> catalog() {
     static const auto kernels = [] {
         std::vector<const Kernel*> all = {&passthrough(), &transpose(), &broadcast(), &join()};

@@ -13,7 +13,7 @@
 
 namespace xdna::kernels {
 
-/// What a command is asked to work on. A kernel takes the members that it names in `shape_help`.
+/// What a command is asked to work on. A kernel takes the members that its takes() names.
 struct Shape {
     uint64_t bytes = 0;
     uint64_t rows = 0;
@@ -67,8 +67,10 @@ class Kernel {
 
     virtual std::string_view name() const = 0;
     virtual std::string_view summary() const = 0;
-    /// Members of Shape that command() reads: "bytes", or "rows x columns of 32-bit words".
-    virtual std::string_view shape_help() const = 0;
+    /// The members of Shape that command() reads, by their names in kShapeMembers.
+    virtual std::vector<std::string_view> takes() const = 0;
+    /// What there is to know about them: "of each input; a multiple of 4".
+    virtual std::string_view shape_note() const { return ""; }
 
     /// Takes over what the shape of the tensor for input `name` says: matmul's a gives m and k.
     /// Throws std::invalid_argument for a shape that the input cannot have.
@@ -90,6 +92,9 @@ class Kernel {
     virtual std::vector<std::vector<uint8_t>> reference(
         const Shape& shape, std::span<const std::vector<uint8_t>> inputs) const = 0;
 };
+
+/// What a kernel takes, for people: "bytes (of each input; a multiple of 4)".
+std::string shape_help(const Kernel& kernel);
 
 /// Every kernel, in the order that a list shows.
 std::span<const Kernel* const> catalog();

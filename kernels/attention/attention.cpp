@@ -158,7 +158,9 @@ class Attention final : public Kernel {
 
     std::string_view name() const override { return name_; }
     std::string_view summary() const override { return summary_; }
-    std::string_view shape_help() const override { return "heads, kv heads, length, causal"; }
+    std::vector<std::string_view> takes() const override {
+        return {"heads", "kv_heads", "length", "causal"};
+    }
     bool takes_any_bytes() const override { return false; }  // headers say how many key blocks come
     Shape example() const override {
         Shape shape;

@@ -202,8 +202,12 @@ class Matmul final : public Kernel {
 
     std::string_view name() const override { return name_; }
     std::string_view summary() const override { return variant_.summary; }
-    std::string_view shape_help() const override {
-        return variant_.requantised ? "m, n, k, scale" : "m, n, k";
+    std::vector<std::string_view> takes() const override {
+        std::vector<std::string_view> members{"m", "n", "k"};
+        if (variant_.requantised) {
+            members.emplace_back("scale");
+        }
+        return members;
     }
     Shape example() const override {
         return {.m = 1024, .n = 1024, .k = 1024, .scale = variant_.requantised ? 1.0 / 4096 : 0};

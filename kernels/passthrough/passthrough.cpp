@@ -51,7 +51,7 @@ class Passthrough final : public Kernel {
   public:
     std::string_view name() const override { return "passthrough"; }
     std::string_view summary() const override { return "copies a buffer through a memory tile"; }
-    std::string_view shape_help() const override { return "bytes"; }
+    std::vector<std::string_view> takes() const override { return {"bytes"}; }
 
     Design design() const override {
         Design design(1);
@@ -85,7 +85,7 @@ class Broadcast final : public Kernel {
     std::string_view summary() const override {
         return "copies a buffer to four, one through each column";
     }
-    std::string_view shape_help() const override { return "bytes"; }
+    std::vector<std::string_view> takes() const override { return {"bytes"}; }
 
     Design design() const override {
         Design design(kColumns);
@@ -133,9 +133,8 @@ class Join final : public Kernel {
     std::string_view summary() const override {
         return "joins four buffers in a memory tile, 64 KiB of each in turn";
     }
-    std::string_view shape_help() const override {
-        return "bytes (of each input; a multiple of 4)";
-    }
+    std::vector<std::string_view> takes() const override { return {"bytes"}; }
+    std::string_view shape_note() const override { return "of each input; a multiple of 4"; }
 
     Design design() const override {
         Design design(kColumns);

@@ -40,7 +40,8 @@ class Transpose final : public Kernel {
   public:
     std::string_view name() const override { return "transpose"; }
     std::string_view summary() const override { return "transposes a matrix by DMA strides"; }
-    std::string_view shape_help() const override { return "rows x columns, of 32-bit words"; }
+    std::vector<std::string_view> takes() const override { return {"rows", "columns"}; }
+    std::string_view shape_note() const override { return "of 32-bit words"; }
 
     Design design() const override {
         Design design(1);

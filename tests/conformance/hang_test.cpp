@@ -37,8 +37,8 @@ class Hang : public ContextConformance {
     /// anew and its CUs are configured (aie2_ctx.c: aie2_hwctx_stop, aie2_hwctx_restart). A command
     /// that comes in between is not run; or it is sent at the same time as the CUs, on a channel
     /// that has no lock (amdxdna_mailbox.c: mailbox_send_msg), which then is broken. The driver's
-    /// lock is held until it has done both, and a query waits for that. So must a client that leaves:
-    /// its BOs go before its contexts do, and the CUs are configured from them.
+    /// lock is held until it has done both, and a query waits for that. So must a client that
+    /// leaves: its BOs go before its contexts do, and the CUs are configured from them.
     void await_restart() const { EXPECT_FALSE(device.contexts().empty()); }
     State run_after_timeout() const {
         await_restart();

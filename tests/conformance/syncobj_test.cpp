@@ -118,8 +118,8 @@ TEST_F(Syncobj, WaitNeedsAFence) {
     uint32_t handle = device.syncobj();
     EXPECT_EQ(wait({handle}, 0, 0), fails_with(EINVAL));
     EXPECT_EQ(wait({handle}, kForSubmit, 0), fails_with(ETIME));
-    // The kernel counts the time in ticks from the last one: where ticks come late, in a guest on a busy
-    // machine, it is short by that, once.
+    // The kernel counts the time in ticks from the last one: where ticks come late, in a guest on a
+    // busy machine, it is short by that, once.
     constexpr int64_t kWait = 50'000'000;
     int64_t waited = 0;
     for (int attempt = 0; attempt < 5 && waited < kWait; attempt++) {

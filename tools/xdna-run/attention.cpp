@@ -276,7 +276,19 @@ std::vector<Operand> operands(const Options& options) {
     }
     const size_t given =
         options.files.count("q") + options.files.count("k") + options.files.count("v");
+    for (const auto* const list : {&options.inputs, &options.outputs}) {
+        if (!list->empty()) {
+            throw std::invalid_argument(list->front() +
+                                        ": files for attention are named: --q, --k, --v, --o");
+        }
+    }
     if (given == 3) {
+        for (const char* const size : {"heads", "kv-heads", "length", "head-size"}) {
+            if (options.sizes.contains(size)) {
+                throw std::invalid_argument(std::string("--") + size +
+                                            ": the files of q, k and v say it");
+            }
+        }
         return {read_operand(options, "q"), read_operand(options, "k"), read_operand(options, "v")};
     }
     if (given != 0) {
@@ -291,6 +303,9 @@ std::vector<Operand> operands(const Options& options) {
         if (suffix != std::string::npos && name.substr(suffix + 2) == std::to_string(each)) {
             head_size = each;
         }
+    }
+    if (options.head_size && options.head_size != head_size) {
+        throw std::invalid_argument("--head-size: " + name + " has " + std::to_string(head_size));
     }
     const uint64_t length =
         options.shape.length ? options.shape.length : find_kernel(name, head_size).example().length;
@@ -325,6 +340,7 @@ int run_attention(const Options& options) {
             "q, k and v differ in length or head size, or k and v in heads");
     }
     const kernels::Kernel& kernel = find_kernel(name_of(options.kernel), q.head_size);
+    check_sizes(options, kernel, {"head-size"});
     kernels::Shape shape;
     shape.heads = q.heads;
     shape.kv_heads = k.heads;

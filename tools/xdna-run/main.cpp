@@ -223,16 +223,20 @@ std::vector<Bytes> make_inputs(const std::map<std::string, Given>& given, uint64
 Job make_job(const Options& options) {
     const auto path = kernel_file(options.kernel);
     if (path.extension() == ".json") {
+        if (!options.sizes.empty()) {
+            throw std::invalid_argument("--" + *options.sizes.begin() + ": " + path.string() +
+                                        " is for one size only, its own");
+        }
         return job_of_manifest(path);
     }
     const Kernel& kernel = find_kernel(path);
+    check_sizes(options, kernel);
     Job job;
     job.kernel = &kernel;
     job.name = kernel.name();
     job.pdi = read_pdi(path);
     job.columns = static_cast<uint32_t>(kernel.design().columns());
     job.shape = options.shape;
-    job.shape.bytes = job.shape.rows ? job.shape.rows * job.shape.columns * 4 : job.shape.bytes;
     return job;
 }
 
@@ -403,9 +407,23 @@ void take_k(Options& options) {
     const bool number = text.find_first_not_of("0123456789") == std::string::npos;
     if (number && !text.empty()) {
         options.shape.k = std::stoull(text);
+        options.sizes.insert("k");
     }
     if (number) {
         options.files.erase(k);
+    }
+}
+
+void take_sizes(Options& options, const CLI::App& app) {
+    std::vector<std::string> names{"head-size"};
+    for (const auto& row : xdna::kernels::kShapeMembers) {
+        names.push_back(xdna::run::option_of(row.name));
+    }
+    for (const std::string& name : names) {
+        // A file is no size.
+        if (name != "k" && app.count("--" + name) > 0) {
+            options.sizes.insert(name);
+        }
     }
 }
 
@@ -452,10 +470,11 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
         take_files(options, app.remaining());
         take_k(options);
+        take_sizes(options, app);
         if (options.list) {
             for (const Kernel* kernel : xdna::kernels::catalog()) {
                 std::cout << kernel->name() << ": " << kernel->summary() << "; takes "
-                          << kernel->shape_help() << "\n";
+                          << shape_help(*kernel) << "\n";
             }
             return 0;
         }
