@@ -126,8 +126,8 @@ bench/npu.libs                := kernels flow as isa xdna image
 bench/count_instructions.libs := xdna image support
 
 # --- suites in the lab (tests/lab/suites.py): those of `make test`, and all, the longest first ------
-LAB_QUICK   := conformance containers
-LAB_SUITES  := carveout older conformance faults xrt xrt-door containers
+LAB_QUICK   := conformance handover containers
+LAB_SUITES  := carveout older conformance faults xrt handover xrt-door containers
 LAB         = tests/lab/lab --build $(BUILD)
 
 # --- other checks: name, command (exit 0: passed, 77: skipped) -----------------------------------
@@ -151,11 +151,13 @@ BENCHES           += gpu gpu_matmul handover
 bench/gpu.libs    := support gpu
 bench/gpu_matmul.libs := support gpu
 bench/handover.libs := gpu kernels flow image xdna
-# The suite is a check, of the plain build in every variant: most of what it runs is a driver's own compiler and code.
-GPU_SUITE         := gpu
+# The suites are checks, of the plain build in every variant: most of what they run is a driver's own compiler and code.
+GPU_SUITES        := gpu handover
 gpu.libs          := support gpu
-CHECKS            += gpu gpu-newer
+handover.libs     := gpu kernels flow image xdna
+CHECKS            += gpu gpu-newer handover
 gpu.command       := $(ROOT_BUILD)/tests/gpu
+handover.command  := $(ROOT_BUILD)/bin/xdna-emu -- $(ROOT_BUILD)/tests/handover
 gpu-newer.command := tests/gpu/newer $(ROOT_BUILD)/sysroot $(ROOT_BUILD)/tests/gpu
 else
 CHECKS            += gpu
@@ -344,7 +346,7 @@ $(BUILD)/tests/$(call suite_name,$(1)): $(call objects,$(call sources,tests/$(1)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD,$$@)$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $$@ $$^ $(call packages,$($(1).libs)) -lgtest -lgtest_main
 endef
-$(foreach s,$(SUITES) $(GPU_SUITE),$(eval $(call suite_rule,$(s))))
+$(foreach s,$(SUITES) $(GPU_SUITES),$(eval $(call suite_rule,$(s))))
 
 run_suites = $(foreach s,$(SUITES),'$(call suite_name,$(s))=$($(s).run) $(BUILD)/tests/$(call suite_name,$(s))')
 run_checks = $(foreach c,$(CHECKS),'$(c)=$($(c).command)')
@@ -370,7 +372,7 @@ bench: ## NPU, GPU and CPU side by side: build/report/index.html (QUICK=1: small
 	    $(if $(COMPARE),--compare $(COMPARE)) --model $(or $(MODEL),bench/report/models/qwen2.5-3b.json)
 
 .PHONY: suites
-suites: all $(ALL_SUITES) $(if $(SANITIZE),,$(GPU_SUITE:%=$(BUILD)/tests/%))
+suites: all $(ALL_SUITES) $(if $(SANITIZE),,$(GPU_SUITES:%=$(BUILD)/tests/%))
 
 .PHONY: check
 check: suites $(if $(SANITIZE),,report-programs) ## the fast tests, without a virtual machine
@@ -379,24 +381,31 @@ check: suites $(if $(SANITIZE),,report-programs) ## the fast tests, without a vi
 lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)')
 
 .PHONY: lab-test
-lab-test: all $(BUILD)/tests/conformance ## every suite on an unmodified kernel and driver in QEMU
-	$(Q)$(LAB) fetch || [ $$? = 77 ]
+lab-test: ## every suite on an unmodified kernel and driver in QEMU, after setting up this machine
+	$(Q)scripts/setup $(ROOT_BUILD) lab
+	$(Q)$(MAKE) $(PARALLEL) lab-fetch lab-programs
 	$(Q)tests/run --jobs $(shell expr 2 "*" $$(nproc)) --timeout 1200 $(call lab_rows,$(LAB_SUITES))
 
+.PHONY: lab-fetch lab-programs
+lab-fetch:
+	$(Q)$(LAB) fetch || [ $$? = 77 ]
+lab-programs: $(patsubst %,$(BUILD)/bin/%,xdna-probe xdna-run xdna-image xdna-emu xdna-emu-pci) $(ALL_GUESTS) \
+              $(BUILD)/kernels/.written $(BUILD)/tests/conformance $(GPU_SUITES:%=$(BUILD)/tests/%)
+
 .PHONY: lab-quick
-lab-quick: all $(BUILD)/tests/conformance
+lab-quick: lab-programs
 	$(Q)tests/run --jobs $(shell nproc) --timeout 1200 $(call lab_rows,$(LAB_QUICK))
 
 .PHONY: lab-cost
-lab-cost: all $(BUILD)/bench/count_instructions $(call archive,support) ## a command in user space, libxdna beside AMD's XRT
+lab-cost: lab-programs $(BUILD)/bench/count_instructions $(call archive,support) ## a command in user space, libxdna beside AMD's XRT
 	$(Q)$(LAB) cost
 
 .PHONY: lab-shell
-lab-shell: all $(BUILD)/tests/conformance ## a shell in that guest, with the virtual NPU on its PCI bus
+lab-shell: lab-programs ## a shell in that guest, with the virtual NPU on its PCI bus
 	$(Q)$(LAB) shell
 
 .PHONY: gpu-suite
-gpu-suite: $(GPU_SUITE:%=$(BUILD)/tests/%)
+gpu-suite: $(GPU_SUITES:%=$(BUILD)/tests/%)
 
 .PHONY: gpu-sweep
 gpu-sweep: $(BUILD)/tests/gpu ## sizes 1 to 257 through every GPU kernel (long on a CPU's Vulkan)

@@ -8,11 +8,14 @@ LOADER = "ld-linux-x86-64.so.2"
 
 
 class Programs:
-    """Collects programs for an archive; each with its libraries from the lab's root."""
+    """Collects programs for an archive; each with its libraries from the first of `roots` that has them, and the
+    loader of the first."""
 
-    def __init__(self, lab, archive):
+    def __init__(self, lab, archive, *roots):
         self.lab, self._archive, self._copied = lab, archive, {LOADER}
-        archive.copy(lab.root / "usr/lib64" / LOADER, "usr/lib64/" + LOADER)
+        self._folders = [root / LIBRARIES for root in roots]
+        self._loader = roots[0] / "usr/lib64" / LOADER
+        archive.copy(self._loader, "usr/lib64/" + LOADER)
 
     def add(self, source, path, libraries=()):
         """`source` goes to `path`, stripped; `libraries`: what it loads by name at run time."""
@@ -28,16 +31,19 @@ class Programs:
         self._archive.copy(source, path)
 
     def library(self, name):
-        """A library of the lab's root, by file name."""
+        """A library, by file name."""
         if name not in self._copied:
             self._copied.add(name)
-            source = self.lab.root / LIBRARIES / name
+            source = next((folder / name for folder in self._folders if (folder / name).exists()), None)
+            if source is None:
+                raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, self._folders))}")
             self._archive.copy(source, f"{LIBRARIES}/{name}")
             self._needed(source)
 
     def _needed(self, source):
-        loader = self.lab.loader()
-        rows = subprocess.run([*loader, "--list", source], check=True, text=True, stdout=subprocess.PIPE).stdout
+        path = ":".join(map(str, self._folders))
+        rows = subprocess.run([self._loader, "--library-path", path, "--list", source], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
         for row in rows.splitlines():
             if "not found" in row:
                 raise RuntimeError(f"{source}: {row.strip()}")

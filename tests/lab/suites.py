@@ -7,6 +7,7 @@ import re
 import subprocess
 import tempfile
 
+from fetch import Unavailable
 from machine import NO_MEMORY_CGROUPS, UNGUARDED, Failed
 
 CURRENT, OLDER = "7.3", "7.2"
@@ -62,6 +63,10 @@ class Suite:
 
     def prepare(self, lab, build):
         """Makes what the suite needs that the build does not."""
+
+    def roots(self, lab, _build):
+        """Where its programs' libraries are from."""
+        return [lab.root]
 
     def plugin(self, _lab):
         """What is loaded into the emulator."""
@@ -161,9 +166,45 @@ class Faults(Suite):
             programs.file(file, "lab/kernels/" + file.name)
 
 
+class Handover(Suite):
+    """What the NPU and a GPU's Vulkan driver (lavapipe, the newer one of build/sysroot) give each other: the
+    kernel's dma-bufs, as /dev/udmabuf lets a driver without a device have them, too."""
+
+    def prepare(self, lab, build):
+        for file in (build / "sysroot" / LAVAPIPE, *(build / program for program in self.programs)):
+            if not file.exists():
+                raise Unavailable(f"no {file}: scripts/setup {build} test brings what it takes")
+
+    def roots(self, lab, build):
+        # The driver wants a newer libc than the lab's root has.
+        return [build / "sysroot", lab.root]
+
+    def contents(self, programs, build):
+        for program in self.programs:
+            programs.add(build / program, "usr/bin/" + program.rsplit("/", 1)[1], VULKAN_LIBRARIES)
+        programs.file(build / "sysroot" / LAVAPIPE, LAVAPIPE)
+
+    def verify(self, results):
+        # Elsewhere they may be skipped.
+        skipped = [f"{case} was skipped" for report in results.glob("*.json")
+                   for case, outcome in outcomes(report.read_text()).items() if outcome == "skipped"]
+        return super().verify(results) + skipped
+
+
+LAVAPIPE = "usr/share/vulkan/icd.d/lvp_icd.json"
+VULKAN_LIBRARIES = ("libvulkan.so.1", "libvulkan_lvp.so")
 # What XRT loads by name.
 XRT_LIBRARIES = ("libxrt_core.so.2", "libxrt_driver_xdna.so.2")
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
+
+
+def outcomes(report):
+    """case -> passed, failed or skipped"""
+    def outcome(case):
+        return "failed" if "failures" in case else "skipped" if case["result"] == "SKIPPED" else "passed"
+
+    return {f"{suite['name']}.{case['name']}": outcome(case)
+            for suite in json.loads(report)["testsuites"] for case in suite["testsuite"]}
 
 
 def file_of(kernel):
@@ -229,6 +270,10 @@ SUITES = {
     "cost": Cost(parameters="tdr_timeout_ms=0"),
     "xrt-door": Xrt(kernel=None, mode="sva", parameters="tdr_timeout_ms=0"),
     "containers": Containers(kernel=None, mode="sva", rows=((120, "xclbinutil", "xclbinutil-reads"),)),
+    "handover": Handover(rows=(
+        (200, "handover", "handover --gtest_output=json:/out/handover.json"),
+        (200, "gpu", "gpu --gtest_filter=DeviceTest.*Dmabuf* --gtest_output=json:/out/gpu.json")),
+        programs=("tests/handover", "tests/gpu")),
     "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe", "tests/conformance"), processors=2,
                      memory_cgroups=True, known=FREED_CUS),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image"), processors=2,
