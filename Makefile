@@ -383,13 +383,11 @@ lab_rows = $(foreach s,$(1),'lab-$(s)=$(LAB) run $(s)')
 .PHONY: lab-test
 lab-test: ## every suite on an unmodified kernel and driver in QEMU, after setting up this machine
 	$(Q)scripts/setup $(ROOT_BUILD) lab
-	$(Q)$(MAKE) $(PARALLEL) lab-fetch lab-programs
+	$(Q)$(LAB) fetch & fetch=$$!; $(MAKE) $(PARALLEL) lab-programs || { kill $$fetch; exit 1; }; wait $$fetch || [ $$? = 77 ]
 	$(Q)tests/run --jobs $(shell expr 2 "*" $$(nproc)) --timeout 1200 $(call lab_rows,$(LAB_SUITES))
 
-.PHONY: lab-fetch lab-programs
-lab-fetch:
-	$(Q)$(LAB) fetch || [ $$? = 77 ]
-lab-programs: $(patsubst %,$(BUILD)/bin/%,xdna-probe xdna-run xdna-image xdna-emu xdna-emu-pci) $(ALL_GUESTS) \
+.PHONY: lab-programs
+lab-programs: $(patsubst %,$(BUILD)/bin/%,xdna-probe xdna-run xdna-emu xdna-emu-pci) $(ALL_GUESTS) \
               $(BUILD)/kernels/.written $(BUILD)/tests/conformance $(GPU_SUITES:%=$(BUILD)/tests/%)
 
 .PHONY: lab-quick
@@ -401,7 +399,7 @@ lab-cost: lab-programs $(BUILD)/bench/count_instructions $(call archive,support)
 	$(Q)$(LAB) cost
 
 .PHONY: lab-shell
-lab-shell: lab-programs ## a shell in that guest, with the virtual NPU on its PCI bus
+lab-shell: lab-programs $(BUILD)/bin/xdna-image ## a shell in that guest, with the virtual NPU on its PCI bus
 	$(Q)$(LAB) shell
 
 .PHONY: gpu-suite
