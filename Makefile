@@ -407,7 +407,8 @@ gpu-suite: $(GPU_SUITES:%=$(BUILD)/tests/%)
 
 .PHONY: gpu-sweep
 gpu-sweep: $(BUILD)/tests/gpu ## sizes 1 to 257 through every GPU kernel (long on a CPU's Vulkan)
-	$(Q)XDNA_GPU_SWEEP=1 $(BUILD)/tests/gpu --gtest_filter='*Sweep*'
+	$(Q)XDNA_GPU_SWEEP=1 GTEST_TOTAL_SHARDS=13 tests/run --jobs $(shell nproc) --timeout 7200 $(foreach i,$(shell seq 0 12),\
+	    'sweep-$(i)=env GTEST_SHARD_INDEX=$(i) $(BUILD)/tests/gpu --gtest_filter=*Sweep*')
 
 .PHONY: install
 install: all ## install below PREFIX (/usr/local), inside DESTDIR if that is set
