@@ -388,7 +388,7 @@ lab-test: ## every suite on an unmodified kernel and driver in QEMU, after setti
 
 .PHONY: lab-programs
 lab-programs: $(patsubst %,$(BUILD)/bin/%,xdna-probe xdna-run xdna-emu xdna-emu-pci) $(ALL_GUESTS) \
-              $(BUILD)/kernels/.written $(BUILD)/tests/conformance $(GPU_SUITES:%=$(BUILD)/tests/%)
+              $(BUILD)/kernels/.written $(BUILD)/tests/conformance gpu-suite
 
 .PHONY: lab-quick
 lab-quick: lab-programs

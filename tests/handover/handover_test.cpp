@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -31,18 +32,15 @@ class Handover : public testing::TestWithParam<Way> {
   protected:
     static void SetUpTestSuite() {
         if (!gpu::Device::list().empty()) {
-            gpu_ = new gpu::Device();
+            gpu_.emplace();
         }
     }
-    static void TearDownTestSuite() {
-        delete gpu_;
-        gpu_ = nullptr;
-    }
+    static void TearDownTestSuite() { gpu_.reset(); }
     void SetUp() override {
-        if (gpu_ == nullptr) {
+        if (!gpu_) {
             GTEST_SKIP() << "no Vulkan device here";
         }
-        const gpu::DeviceInfo info = gpu_->info();
+        const gpu::DeviceInfo& info = gpu_->info();
         if (GetParam() == Way::kDmabuf && !info.dmabuf) {
             GTEST_SKIP() << info.name << " has no VK_EXT_external_memory_dma_buf";
         }
@@ -88,7 +86,7 @@ class Handover : public testing::TestWithParam<Way> {
 
     static constexpr std::uint32_t kRows = 1024;
     static constexpr std::uint32_t kColumns = 1024;
-    static inline gpu::Device* gpu_ = nullptr;
+    static inline std::optional<gpu::Device> gpu_;
 };
 
 TEST_P(Handover, GpuReadsWhatTheNpuWrote) {

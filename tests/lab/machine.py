@@ -68,7 +68,7 @@ def unsigned(module):
     return module[:-trailer - size]
 
 
-def build_initramfs(path, lab, kernel, contents, environment, steps, guarded=True):
+def build_initramfs(path, lab, kernel, contents, environment, steps, guarded):
     """`contents`: function that adds files to the archive. `steps`: shell text. `guarded`: modules are signed."""
     with Archive(path) as archive:
         for name in ("proc", "sys", "dev", "tmp", "out", "root", "etc"):

@@ -47,6 +47,7 @@ class Suite:
     processors: int = 1
     rows: tuple = ()  # (seconds, name, command)
     programs: tuple = ()  # below the build folder
+    libraries: tuple = ()  # what they load by name
     different: dict | None = None  # None: its conformance cases are not compared with the door's
     known: re.Pattern | None = None  # what its kernel may complain of
 
@@ -73,7 +74,7 @@ class Suite:
 
     def contents(self, programs, build):
         for program in self.programs:
-            programs.add(build / program, "usr/bin/" + program.rsplit("/", 1)[1])
+            programs.add(build / program, "usr/bin/" + program.rsplit("/", 1)[1], self.libraries)
 
     def verify(self, results):
         """Complaints about what the steps left behind."""
@@ -180,8 +181,7 @@ class Handover(Suite):
         return [build / "sysroot", lab.root]
 
     def contents(self, programs, build):
-        for program in self.programs:
-            programs.add(build / program, "usr/bin/" + program.rsplit("/", 1)[1], VULKAN_LIBRARIES)
+        super().contents(programs, build)
         programs.file(build / "sysroot" / LAVAPIPE, LAVAPIPE)
 
     def verify(self, results):
@@ -192,10 +192,19 @@ class Handover(Suite):
 
 
 LAVAPIPE = "usr/share/vulkan/icd.d/lvp_icd.json"
-VULKAN_LIBRARIES = ("libvulkan.so.1", "libvulkan_lvp.so")
 # What XRT loads by name.
 XRT_LIBRARIES = ("libxrt_core.so.2", "libxrt_driver_xdna.so.2")
 GUEST = pathlib.Path(__file__).resolve().parent / "guest"
+
+
+def stale(product, made_of):
+    """Whether a file is to be made anew from others."""
+    return not product.exists() or product.stat().st_mtime < max(file.stat().st_mtime for file in made_of)
+
+
+def door_programs(build):
+    """What everything behind the user-space door is made by."""
+    return [build / "bin/xdna-emu", build / "lib/libxdna-emu-door.so"]
 
 
 def outcomes(report):
@@ -222,13 +231,12 @@ def checked(lab, build, kernel):
     """What a kernel makes of xdna-run's own inputs behind the user-space door, where it is checked against the
     CPU: once for the programs that are there."""
     output = lab.folder / "checked" / kernel
-    words = [build / "bin/xdna-emu", "--", build / "bin/xdna-run", build / "kernels" / file_of(kernel)]
-    newest = max(word.stat().st_mtime for word in words if isinstance(word, pathlib.Path))
-    if not output.exists() or output.stat().st_mtime < newest:
+    run = [build / "bin/xdna-run", build / "kernels" / file_of(kernel)]
+    if stale(output, door_programs(build) + run):
         output.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-            ran = subprocess.run([*words, "--check", "--buffers", folder], check=False, text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            ran = subprocess.run([build / "bin/xdna-emu", "--", *run, "--check", "--buffers", folder], check=False,
+                                 text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if ran.returncode != 0:
                 raise Failed(f"{kernel} behind the user-space door: {ran.stdout}")
             (pathlib.Path(folder) / arguments(build, kernel)[-1]).rename(output)
@@ -246,7 +254,7 @@ def compiled(lab, name, *words):
     """A program of the lab's own. `words` are the compiler's; those that are files it is made of."""
     program = lab.folder / "xrt" / name
     sources = [word for word in words if isinstance(word, pathlib.Path) and word.is_file()]
-    if not program.exists() or program.stat().st_mtime < max(source.stat().st_mtime for source in sources):
+    if stale(program, sources):
         program.parent.mkdir(exist_ok=True)
         # Another suite may be making it, too.
         fresh = program.with_name(f"{name}.{os.getpid()}")
@@ -273,7 +281,7 @@ SUITES = {
     "handover": Handover(rows=(
         (200, "handover", "handover --gtest_output=json:/out/handover.json"),
         (200, "gpu", "gpu --gtest_filter=DeviceTest.*Dmabuf* --gtest_output=json:/out/gpu.json")),
-        programs=("tests/handover", "tests/gpu")),
+        programs=("tests/handover", "tests/gpu"), libraries=("libvulkan.so.1", "libvulkan_lvp.so")),
     "faults": Faults(programs=("bin/xdna-run", "bin/xdna-probe", "tests/conformance"), processors=2,
                      memory_cgroups=True, known=FREED_CUS),
     "shell": Shell(programs=("tests/conformance", "bin/xdna-probe", "bin/xdna-run", "bin/xdna-image"), processors=2,
